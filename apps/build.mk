@@ -1,0 +1,77 @@
+# The programs: toxtcp-chat and toxtcp-relay, at the top of the build tree. SPDX-License-Identifier: ISC
+#
+# They see installed headers only, and link the libraries of the build tree statically: so they run where they lie,
+# without libtool's wrapper scripts around them.
+
+if WITH_APPS
+apps_cppflags = $(public_cppflags) -D_GNU_SOURCE -I$(builddir)
+apps_cflags = $(AM_CFLAGS) $(SODIUM_CFLAGS)
+apps_ldflags = $(AM_LDFLAGS) -static
+apps_libs = libtoxtcp-ev.la libtoxtcp.la $(EV_LIBS) $(SODIUM_LIBS)
+
+noinst_LTLIBRARIES += apps/libcommon.la
+apps_libcommon_la_CPPFLAGS = $(apps_cppflags)
+apps_libcommon_la_CFLAGS = $(apps_cflags)
+apps_libcommon_la_SOURCES = \
+	apps/common/address_text.c \
+	apps/common/address_text.h \
+	apps/common/keys_file.c \
+	apps/common/keys_file.h \
+	apps/common/problem.c \
+	apps/common/problem.h \
+	apps/common/relay_list.c \
+	apps/common/relay_list.h
+
+# The chat without its main(), for tests.
+noinst_LTLIBRARIES += apps/libchat.la
+apps_libchat_la_CPPFLAGS = $(apps_cppflags)
+apps_libchat_la_CFLAGS = $(apps_cflags) $(LIBEDIT_CFLAGS)
+apps_libchat_la_LIBADD = $(LIBEDIT_LIBS)
+apps_libchat_la_SOURCES = \
+	apps/chat/chat.c \
+	apps/chat/chat.h \
+	apps/chat/commands.c \
+	apps/chat/commands.h \
+	apps/chat/console.c \
+	apps/chat/console.h \
+	apps/chat/inbox.c \
+	apps/chat/inbox.h \
+	apps/chat/lines.c \
+	apps/chat/lines.h \
+	apps/chat/options.c \
+	apps/chat/options.h \
+	apps/chat/outbox.c \
+	apps/chat/outbox.h \
+	apps/chat/session.c \
+	apps/chat/session.h \
+	apps/chat/session_packet.c \
+	apps/chat/session_packet.h \
+	apps/chat/terminal.c \
+	apps/chat/terminal.h \
+	apps/chat/text.c \
+	apps/chat/text.h
+
+bin_PROGRAMS += toxtcp-chat
+toxtcp_chat_CPPFLAGS = $(apps_cppflags)
+toxtcp_chat_CFLAGS = $(apps_cflags) $(LIBEDIT_CFLAGS)
+toxtcp_chat_LDFLAGS = $(apps_ldflags)
+toxtcp_chat_LDADD = apps/libchat.la apps/libcommon.la $(apps_libs)
+toxtcp_chat_SOURCES = apps/chat/main.c
+
+bin_PROGRAMS += toxtcp-relay
+toxtcp_relay_CPPFLAGS = $(apps_cppflags)
+toxtcp_relay_CFLAGS = $(apps_cflags)
+toxtcp_relay_LDFLAGS = $(apps_ldflags)
+toxtcp_relay_LDADD = apps/libcommon.la $(apps_libs)
+toxtcp_relay_SOURCES = \
+	apps/relay/main.c \
+	apps/relay/options.c \
+	apps/relay/options.h
+
+dist_man1_MANS = \
+	docs/toxtcp-chat.1 \
+	docs/toxtcp-relay.1
+endif
+
+EXTRA_DIST += \
+	apps/demo/demo

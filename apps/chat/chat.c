@@ -1,0 +1,546 @@
+/* The chat: relays, peers and a session with each, on an event loop. SPDX-License-Identifier: ISC */
+#include "chat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/address_text.h"
+#include "commands.h"
+
+enum { PING_AGAIN_MS = 10000, PROMPT_SIZE = TEXT_NAME_MAX + 3 };
+
+static uint64_t now(const struct chat *chat)
+{
+    return toxtcp_ev_now(chat->ev);
+}
+
+uint32_t chat_waiting(const struct chat *chat)
+{
+    uint32_t waiting = 0;
+
+    for (size_t i = 0; i < chat->peer_count; i++) {
+        struct session_info info;
+
+        session_get_info(chat->peers[i].session, &info);
+        waiting += info.waiting;
+    }
+    return waiting;
+}
+
+/* --- A session's timer --- */
+
+static void session_timer_fired(struct ev_loop *loop, ev_timer *timer, int events);
+
+/* The timer may fire too early and is then set again; that is cheaper than setting it with every packet. */
+static void arm_timer(struct chat_peer *peer)
+{
+    struct ev_loop *loop = peer->chat->loop;
+    uint64_t deadline = session_deadline(peer->session);
+    uint64_t now_ms;
+
+    if (deadline == TOXTCP_NEVER) {
+        ev_timer_stop(loop, &peer->timer);
+        return;
+    }
+    if (ev_is_active(&peer->timer) && peer->timer_ms <= deadline) {
+        return;
+    }
+    ev_timer_stop(loop, &peer->timer);
+    now_ms = now(peer->chat);
+    ev_timer_set(&peer->timer, deadline > now_ms ? (double)(deadline - now_ms) / 1000.0 : 0.0, 0.0);
+    ev_timer_start(loop, &peer->timer);
+    peer->timer_ms = deadline;
+}
+
+static void session_timer_fired(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct chat_peer *peer = timer->data;
+
+    (void)loop;
+    (void)events;
+    session_expire(peer->session, now(peer->chat));
+    arm_timer(peer);
+}
+
+/* --- What sessions ask for --- */
+
+/* OOB through every relay that is not the primary one. Returns whether any took it. */
+static bool send_round_about(struct chat_peer *peer, const uint8_t *packet, size_t len)
+{
+    struct toxtcp_connections *connections = peer->chat->connections;
+    struct toxtcp_peer_info info;
+    bool taken = false;
+
+    if (toxtcp_peer_get_info(connections, peer->handle, &info) != TOXTCP_OK || info.state != TOXTCP_PEER_ONLINE) {
+        return false;
+    }
+    for (uint32_t i = 0; i < info.slot_count; i++) {
+        if (!info.slots[i].primary &&
+            toxtcp_relay_send_oob(connections, info.slots[i].relay, &peer->option->key, packet, len) == TOXTCP_OK) {
+            taken = true;
+        }
+    }
+    return taken;
+}
+
+static int transmit(void *user, const uint8_t *packet, size_t len, bool every_way)
+{
+    struct chat_peer *peer = user;
+    int error = toxtcp_peer_send(peer->chat->connections, peer->handle, packet, len);
+
+    if (every_way && send_round_about(peer, packet, len)) {
+        return TOXTCP_OK;
+    }
+    return error;
+}
+
+static void message_received(void *user, const uint8_t *text, size_t len)
+{
+    struct chat_peer *peer = user;
+
+    console_message(peer->chat->console, peer->option->name, (const char *)text, len);
+}
+
+static void finish_when_delivered(struct chat *chat)
+{
+    if (chat->input_over && chat_waiting(chat) == 0) {
+        chat_stop(chat);
+    }
+}
+
+static void report_deliveries(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct chat_peer *peer = watcher->data;
+    struct console *console = peer->chat->console;
+    unsigned long long took_ms = peer->delivered_took_ms;
+
+    (void)loop;
+    (void)events;
+    if (peer->delivered_first == peer->delivered_last) {
+        console_status(console, "delivered to %s: %llu (%llu ms)", peer->option->name,
+                       (unsigned long long)peer->delivered_first, took_ms);
+    } else {
+        console_status(console, "delivered to %s: %llu-%llu (%llu ms)", peer->option->name,
+                       (unsigned long long)peer->delivered_first, (unsigned long long)peer->delivered_last, took_ms);
+    }
+    peer->delivered_first = 0;
+    console_resume(peer->chat->console);
+    finish_when_delivered(peer->chat);
+}
+
+static void message_delivered(void *user, uint64_t number, uint64_t took_ms)
+{
+    struct chat_peer *peer = user;
+
+    if (peer->delivered_first == 0) {
+        peer->delivered_first = number;
+        peer->delivered_took_ms = took_ms;
+        ev_feed_event(peer->chat->loop, &peer->report, EV_CUSTOM);
+    }
+    peer->delivered_last = number;
+}
+
+/* A relay that has frozen is found out by its missing pong: asking now finds it sooner than waiting for its turn. */
+static void session_stalled(void *user)
+{
+    struct chat_peer *peer = user;
+    struct chat *chat = peer->chat;
+    uint64_t now_ms = now(chat);
+
+    if (peer->state != TOXTCP_PEER_ONLINE ||
+        (chat->last_pinged_ms != TOXTCP_NEVER && now_ms - chat->last_pinged_ms < PING_AGAIN_MS)) {
+        return;
+    }
+    chat->last_pinged_ms = now_ms;
+    toxtcp_connections_network_changed(chat->connections);
+}
+
+static const struct session_callbacks session_callbacks = {
+    .transmit = transmit, .message = message_received, .delivered = message_delivered, .stalled = session_stalled};
+
+/* --- What the connections tell --- */
+
+static void peer_data(void *user, struct toxtcp_peer handle, void *peer_user, struct toxtcp_relay relay,
+                      const uint8_t *data, size_t len)
+{
+    struct chat_peer *peer = peer_user;
+
+    (void)user;
+    (void)handle;
+    (void)relay;
+    session_receive(peer->session, data, len, now(peer->chat));
+    arm_timer(peer);
+}
+
+static void peer_state(void *user, struct toxtcp_peer handle, void *peer_user, enum toxtcp_peer_state state)
+{
+    struct chat *chat = user;
+    struct chat_peer *peer = peer_user;
+    bool was_online = peer->state == TOXTCP_PEER_ONLINE;
+
+    (void)handle;
+    peer->state = state;
+    if (was_online != (state == TOXTCP_PEER_ONLINE)) {
+        console_status(chat->console, "%s is %s", peer->option->name, was_online ? "offline" : "online");
+    }
+    if (state != TOXTCP_PEER_OFFLINE) {
+        session_path_changed(peer->session, now(chat));
+        arm_timer(peer);
+    }
+}
+
+static void peer_can_send(void *user, struct toxtcp_peer handle, void *peer_user)
+{
+    struct chat_peer *peer = peer_user;
+
+    (void)user;
+    (void)handle;
+    session_can_send(peer->session, now(peer->chat));
+    arm_timer(peer);
+}
+
+/* Somebody who has our key, and whose key we were not given. */
+static void stranger_oob(void *user, struct toxtcp_relay relay, const struct toxtcp_public_key *sender,
+                         const uint8_t *data, size_t len)
+{
+    struct chat *chat = user;
+    char key[TOXTCP_KEY_TEXT_SIZE];
+
+    (void)relay;
+    (void)data;
+    (void)len;
+    for (size_t i = 0; i < chat->stranger_count; i++) {
+        if (toxtcp_public_key_equal(&chat->strangers[i], sender)) {
+            return;
+        }
+    }
+    if (chat->stranger_count == STRANGERS_MAX) {
+        return;
+    }
+    chat->strangers[chat->stranger_count++] = *sender;
+    toxtcp_public_key_format(sender, key);
+    console_status(chat->console, "a stranger wants to talk to you; to answer, start with --peer NAME=%s", key);
+}
+
+static struct chat_relay *find_relay(struct chat *chat, struct toxtcp_relay handle)
+{
+    for (size_t i = 0; i < chat->relay_count; i++) {
+        struct chat_relay *relay = &chat->relays[i];
+
+        if (relay->handle.index == handle.index && relay->handle.generation == handle.generation) {
+            return relay;
+        }
+    }
+    return NULL;
+}
+
+static void say_relay_state(struct chat *chat, struct chat_relay *relay, enum toxtcp_relay_state state, int error)
+{
+    struct toxtcp_endpoint endpoint = relay_entry_endpoint(relay->entry);
+    char address[ENDPOINT_TEXT_SIZE];
+
+    /* Attempts go on for ever: only what is new is worth a line. */
+    if (state == TOXTCP_RELAY_CONNECTING || (state == relay->said && error == relay->said_error)) {
+        return;
+    }
+    endpoint_text_format(&endpoint, address);
+    if (state == TOXTCP_RELAY_CONNECTED) {
+        console_status(chat->console, "relay %s: connected", address);
+    } else if (state == TOXTCP_RELAY_WAITING) {
+        console_status(chat->console, "relay %s: %s; trying again", address, toxtcp_strerror(error));
+    }
+    relay->said = state;
+    relay->said_error = error;
+}
+
+static void say_if_all_are_down(struct chat *chat)
+{
+    for (size_t i = 0; i < chat->relay_count; i++) {
+        struct toxtcp_relay_info info;
+
+        if (toxtcp_relay_get_info(chat->connections, chat->relays[i].handle, &info) == TOXTCP_OK &&
+            (info.state == TOXTCP_RELAY_CONNECTED || info.last_error == 0)) {
+            return;
+        }
+    }
+    if (!chat->said_all_down) {
+        chat->said_all_down = true;
+        console_status(chat->console, "no relay can be reached; trying again all the time. Check the network and the "
+                                      "relays that you gave");
+    }
+}
+
+static void relay_state(void *user, struct toxtcp_relay handle, enum toxtcp_relay_state state, int error)
+{
+    struct chat *chat = user;
+    struct chat_relay *relay = find_relay(chat, handle);
+
+    if (relay == NULL) {
+        return;
+    }
+    say_relay_state(chat, relay, state, error);
+    if (state == TOXTCP_RELAY_CONNECTED) {
+        chat->ever_connected = true;
+        chat->said_all_down = false;
+    }
+    if (state != TOXTCP_RELAY_WAITING) {
+        return;
+    }
+    say_if_all_are_down(chat);
+    /* What was under way through that relay is lost. */
+    for (size_t i = 0; i < chat->peer_count; i++) {
+        struct chat_peer *peer = &chat->peers[i];
+
+        if (peer->state == TOXTCP_PEER_ONLINE) {
+            session_path_changed(peer->session, now(chat));
+            arm_timer(peer);
+        }
+    }
+}
+
+/* --- What the console tells --- */
+
+void chat_set_target(struct chat *chat, struct chat_peer *peer)
+{
+    char prompt[PROMPT_SIZE];
+
+    chat->target = peer;
+    (void)snprintf(prompt, sizeof prompt, "%s> ", peer->option->name);
+    console_set_prompt(chat->console, prompt);
+}
+
+bool chat_say(struct chat *chat, const char *text, size_t len)
+{
+    struct chat_peer *peer = chat->target;
+    uint64_t number;
+    int error = session_send(peer->session, (const uint8_t *)text, len, now(chat), &number);
+
+    arm_timer(peer);
+    if (error == TOXTCP_ERR_FULL && !console_is_interactive(chat->console)) {
+        return false;
+    }
+    if (error == TOXTCP_ERR_FULL) {
+        console_status(chat->console, "not sent: %d messages wait for %s already", SESSION_QUEUE_MAX,
+                       peer->option->name);
+    } else if (error != TOXTCP_OK) {
+        console_status(chat->console, "not sent: %s", toxtcp_strerror(error));
+        chat->exit_status = EXIT_UNDELIVERED;
+    } else if (peer->state != TOXTCP_PEER_ONLINE && console_is_interactive(chat->console)) {
+        console_status(chat->console, "%s is offline; it will be delivered when both are here", peer->option->name);
+    }
+    return true;
+}
+
+static bool line_came(void *user, const char *text, size_t len)
+{
+    struct chat *chat = user;
+
+    if (!chat->options->raw && len > 0 && text[0] == '/') {
+        if (len == 1 || text[1] != '/') {
+            commands_run(chat, text, len);
+            return true;
+        }
+        text++;
+        len--;
+    }
+    while (len > SESSION_TEXT_MAX && console_is_interactive(chat->console)) {
+        size_t part = text_cut(text, len, SESSION_TEXT_MAX);
+
+        (void)chat_say(chat, text, part);
+        text += part;
+        len -= part;
+    }
+    if (len == 0 && console_is_interactive(chat->console)) {
+        return true;
+    }
+    return chat_say(chat, text, len);
+}
+
+static void patience_is_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    chat_stop(timer->data);
+}
+
+void chat_input_over(struct chat *chat)
+{
+    if (chat->input_over) {
+        return;
+    }
+    chat->input_over = true;
+    if (chat_waiting(chat) > 0) {
+        ev_timer_set(&chat->patience, (double)chat->options->wait_s, 0.0);
+        ev_timer_start(chat->loop, &chat->patience);
+        return;
+    }
+    chat_stop(chat);
+}
+
+static void input_over(void *user)
+{
+    struct chat *chat = user;
+
+    if (console_is_interactive(chat->console)) {
+        commands_run(chat, "/quit", strlen("/quit"));
+    } else {
+        chat_input_over(chat);
+    }
+}
+
+static void explain_undelivered(struct chat *chat)
+{
+    for (size_t i = 0; i < chat->peer_count; i++) {
+        const struct chat_peer *peer = &chat->peers[i];
+        struct session_info info;
+
+        session_get_info(peer->session, &info);
+        if (info.waiting > 0) {
+            console_status(chat->console, "not delivered to %s: %lu messages, because %s", peer->option->name,
+                           (unsigned long)info.waiting,
+                           !chat->ever_connected               ? "no relay could be reached"
+                           : peer->state != TOXTCP_PEER_ONLINE ? "this peer was not there on any of the relays"
+                                                               : "this peer did not answer");
+            chat->exit_status = chat->ever_connected ? EXIT_UNDELIVERED : EXIT_NO_RELAY;
+        }
+    }
+}
+
+void chat_stop(struct chat *chat)
+{
+    if (chat->stopped) {
+        return;
+    }
+    chat->stopped = true;
+    explain_undelivered(chat);
+    if (!chat->ever_connected && chat_waiting(chat) > 0) {
+        commands_list_relays(chat);
+    }
+    ev_break(chat->loop, EVBREAK_ALL);
+}
+
+static void stop_asked(void *user)
+{
+    chat_stop(user);
+}
+
+static const struct console_callbacks console_callbacks = {.line = line_came, .over = input_over, .stop = stop_asked};
+
+/* --- Beginning and end --- */
+
+static int start_peer(struct chat *chat, const struct peer_option *option, const struct toxtcp_key_pair *keys,
+                      struct problem *problem)
+{
+    struct chat_peer *peer = &chat->peers[chat->peer_count];
+    int error;
+
+    *peer = (struct chat_peer){.chat = chat, .option = option, .state = TOXTCP_PEER_OFFLINE};
+    ev_timer_init(&peer->timer, session_timer_fired, 0.0, 0.0);
+    ev_timer_init(&peer->report, report_deliveries, 0.0, 0.0);
+    peer->timer.data = peer->report.data = peer;
+    error = toxtcp_peer_add(chat->connections, &option->key, peer, &peer->handle);
+    if (error == TOXTCP_OK) {
+        error = session_new(keys, &option->key, &session_callbacks, peer, &peer->session);
+    }
+    if (error == TOXTCP_ERR_INVALID) {
+        return problem_set(problem, "--peer: the key of \"%s\" is our own, or none at all", option->name);
+    }
+    if (error != TOXTCP_OK) {
+        return problem_set(problem, "%s", toxtcp_strerror(error));
+    }
+    chat->peer_count++;
+    return 0;
+}
+
+static int tie_relays(struct chat *chat, struct chat_peer *peer, struct problem *problem)
+{
+    for (size_t i = 0; i < chat->relay_count; i++) {
+        struct chat_relay *relay = &chat->relays[i];
+        struct toxtcp_endpoint endpoint = relay_entry_endpoint(relay->entry);
+        int error = toxtcp_peer_add_relay(chat->connections, peer->handle, &endpoint, &relay->entry->public_key,
+                                          &relay->handle);
+
+        if (error != TOXTCP_OK) {
+            return problem_set(problem, "relay number %zu: %s", i + 1, toxtcp_strerror(error));
+        }
+    }
+    return 0;
+}
+
+static int start_connections(struct chat *chat, const struct toxtcp_key_pair *keys, struct problem *problem)
+{
+    static const struct toxtcp_connections_callbacks callbacks = {.peer_data = peer_data,
+                                                                  .peer_state = peer_state,
+                                                                  .peer_can_send = peer_can_send,
+                                                                  .stranger_oob = stranger_oob,
+                                                                  .relay_state = relay_state};
+    int error =
+        toxtcp_connections_new(chat->env, toxtcp_ev_driver(chat->ev), NULL, keys, &callbacks, chat, &chat->connections);
+
+    if (error == TOXTCP_OK) {
+        error = toxtcp_ev_attach_connections(chat->ev, chat->connections);
+    }
+    if (error != TOXTCP_OK) {
+        return problem_set(problem, "%s", toxtcp_strerror(error));
+    }
+    for (size_t i = 0; i < chat->options->peer_count; i++) {
+        if (start_peer(chat, &chat->options->peers[i], keys, problem) != 0 ||
+            tie_relays(chat, &chat->peers[i], problem) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A peer can be tied to so many relays; both sides should use the same ones, so it is the first ones that count. */
+static void take_relays(struct chat *chat)
+{
+    const struct relay_list *list = &chat->options->relays;
+
+    chat->relay_count = list->count < TOXTCP_PEER_RELAYS_MAX ? list->count : TOXTCP_PEER_RELAYS_MAX;
+    for (size_t i = 0; i < chat->relay_count; i++) {
+        chat->relays[i] = (struct chat_relay){.entry = &list->entries[i], .said = TOXTCP_RELAY_CONNECTING};
+    }
+}
+
+int chat_start(struct chat *chat, struct ev_loop *loop, struct toxtcp_env *env, struct toxtcp_ev *ev,
+               const struct chat_options *options, const struct toxtcp_key_pair *keys, struct problem *problem)
+{
+    *chat = (struct chat){.options = options, .loop = loop, .env = env, .ev = ev, .last_pinged_ms = TOXTCP_NEVER};
+    ev_timer_init(&chat->patience, patience_is_over, 0.0, 0.0);
+    chat->patience.data = chat;
+    chat->peers = calloc(options->peer_count, sizeof *chat->peers);
+    chat->relays = calloc(TOXTCP_PEER_RELAYS_MAX, sizeof *chat->relays);
+    chat->console = console_new(loop, &console_callbacks, chat);
+    if (chat->peers == NULL || chat->relays == NULL || chat->console == NULL) {
+        return problem_set(problem, "out of memory");
+    }
+    take_relays(chat);
+    if (start_connections(chat, keys, problem) != 0) {
+        return -1;
+    }
+    if (chat->relay_count < options->relays.count) {
+        console_status(chat->console, "of the %zu relays the first %zu are used", options->relays.count,
+                       chat->relay_count);
+    }
+    chat_set_target(chat, &chat->peers[0]);
+    return 0;
+}
+
+void chat_free(struct chat *chat)
+{
+    if (chat->connections != NULL) {
+        toxtcp_ev_detach_connections(chat->ev, chat->connections);
+        toxtcp_connections_free(chat->connections);
+    }
+    for (size_t i = 0; i < chat->peer_count; i++) {
+        ev_timer_stop(chat->loop, &chat->peers[i].timer);
+        ev_timer_stop(chat->loop, &chat->peers[i].report);
+        session_free(chat->peers[i].session);
+    }
+    ev_timer_stop(chat->loop, &chat->patience);
+    console_free(chat->console);
+    free(chat->peers);
+    free(chat->relays);
+}

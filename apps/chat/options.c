@@ -1,0 +1,183 @@
+/* The command line of toxtcp-chat. SPDX-License-Identifier: ISC */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <toxtcp/error.h>
+
+#include "../common/address_text.h"
+
+enum { WAIT_DEFAULT_S = 30, WAIT_MAX_S = 86400, DEFAULT_NAME_DIGITS = 8, SHOWN_MAX = 80 };
+
+const char options_help[] =
+    "usage: toxtcp-chat --relay HOST:PORT:KEY... --peer [NAME=]KEY... [OPTION]...\n"
+    "Talks to peers through Tox TCP relays, several at once; messages are encrypted end to end.\n"
+    "\n"
+    "  --relay HOST:PORT:KEY  a relay and its public key; repeatable, at best the same three for both sides\n"
+    "  --relays FILE          a file with one relay to a line\n"
+    "  --peer [NAME=]KEY      a peer's public key, and what to call the peer; repeatable\n"
+    "  --keys FILE            our identity, made when missing; without it a new one for this run alone\n"
+    "  --show-key             print our public key, to give to peers, and exit\n"
+    "  --wait SECONDS         at the end of the input wait so long until all is delivered (30)\n"
+    "  --raw                  no line is a command, even if it begins with /\n"
+    "  --help, --version\n"
+    "\n"
+    "On a terminal type /help. Otherwise each line of the input is a message, and messages come on standard\n"
+    "output as \"NAME: TEXT\". Exit status: 0 all delivered; 1 not all; 2 wrong command line; 3 keys file; 4 no\n"
+    "relay could be reached.\n";
+
+static const struct option long_options[] = {
+    {"relay", required_argument, NULL, 'r'}, {"relays", required_argument, NULL, 'R'},
+    {"peer", required_argument, NULL, 'p'},  {"keys", required_argument, NULL, 'k'},
+    {"show-key", no_argument, NULL, 's'},    {"wait", required_argument, NULL, 'w'},
+    {"raw", no_argument, NULL, 'a'},         {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},     {NULL, 0, NULL, 0}};
+
+/* Without a name, the key's first digits are one. */
+static int read_name(const char *text, size_t len, struct peer_option *peer, struct problem *problem)
+{
+    char digits[TOXTCP_KEY_TEXT_SIZE];
+
+    if (text == NULL) {
+        toxtcp_public_key_format(&peer->key, digits);
+        memcpy(peer->name, digits, DEFAULT_NAME_DIGITS);
+        return 0;
+    }
+    if (!text_is_name(text, len)) {
+        return problem_set(problem, "--peer: a name has 1 to %d bytes, none of them a blank, ':', '=' or '/'",
+                           TEXT_NAME_MAX);
+    }
+    memcpy(peer->name, text, len);
+    return 0;
+}
+
+static int read_peer(const char *text, struct peer_option *peer, struct problem *problem)
+{
+    const char *equals = strchr(text, '=');
+    const char *key = equals == NULL ? text : equals + 1;
+
+    *peer = (struct peer_option){.name = ""};
+    if (toxtcp_public_key_parse(key, strlen(key), &peer->key) != TOXTCP_OK) {
+        return problem_set(problem,
+                           "--peer: \"%.*s\" is no public key: it has 64 hexadecimal digits, and the peer's program "
+                           "prints it when it starts",
+                           SHOWN_MAX, key);
+    }
+    return read_name(equals == NULL ? NULL : text, equals == NULL ? 0 : (size_t)(equals - text), peer, problem);
+}
+
+static int add_peer(struct chat_options *options, const char *text, struct problem *problem)
+{
+    struct peer_option peer;
+    struct peer_option *grown;
+
+    if (read_peer(text, &peer, problem) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < options->peer_count; i++) {
+        if (toxtcp_public_key_equal(&options->peers[i].key, &peer.key)) {
+            return problem_set(problem, "--peer: the key of \"%s\" is given twice", options->peers[i].name);
+        }
+        if (strcmp(options->peers[i].name, peer.name) == 0) {
+            return problem_set(problem, "--peer: there are two peers with the name \"%s\"; give NAME=KEY", peer.name);
+        }
+    }
+    grown = realloc(options->peers, (options->peer_count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        return problem_set(problem, "out of memory");
+    }
+    options->peers = grown;
+    options->peers[options->peer_count++] = peer;
+    return 0;
+}
+
+static int add_relay(struct chat_options *options, const char *text, struct problem *problem)
+{
+    struct problem inner;
+
+    if (relay_list_add(&options->relays, text, &inner) != 0) {
+        return problem_set(problem, "--relay: %.490s", inner.text);
+    }
+    return 0;
+}
+
+static int read_wait(struct chat_options *options, const char *text, struct problem *problem)
+{
+    if (number_text_parse(text, strlen(text), 0, WAIT_MAX_S, &options->wait_s)) {
+        return 0;
+    }
+    return problem_set(problem, "--wait: \"%.*s\" is no number of seconds, 0 to %d", SHOWN_MAX, text, WAIT_MAX_S);
+}
+
+static int read_option(int option, const char *value, struct chat_options *options, struct problem *problem)
+{
+    switch (option) {
+    case 'r':
+        return add_relay(options, value, problem);
+    case 'R':
+        return relay_list_read(&options->relays, value, problem);
+    case 'p':
+        return add_peer(options, value, problem);
+    case 'w':
+        return read_wait(options, value, problem);
+    case 'k':
+        options->keys_path = value;
+        return 0;
+    case 's':
+        options->show_key = true;
+        return 0;
+    case 'a':
+        options->raw = true;
+        return 0;
+    case 'h':
+        options->help = true;
+        return 0;
+    case 'V':
+        options->version = true;
+        return 0;
+    default:
+        return problem_set(problem, "see toxtcp-chat --help");
+    }
+}
+
+static int check_complete(const struct chat_options *options, struct problem *problem)
+{
+    if (options->help || options->version || options->show_key) {
+        return 0;
+    }
+    if (options->relays.count == 0) {
+        return problem_set(problem, "no relay is given: use --relay HOST:PORT:KEY or --relays FILE");
+    }
+    if (options->peer_count == 0) {
+        return problem_set(problem,
+                           "no peer is given: use --peer KEY with the public key of whom you want to talk to (your "
+                           "own, for them, is printed by toxtcp-chat --keys FILE --show-key)");
+    }
+    return 0;
+}
+
+int options_read(int count, char *const *arguments, struct chat_options *options, struct problem *problem)
+{
+    int option;
+
+    *options = (struct chat_options){.wait_s = WAIT_DEFAULT_S};
+    while ((option = getopt_long(count, arguments, "hV", long_options, NULL)) != -1) {
+        if (read_option(option, optarg, options, problem) != 0) {
+            return -1;
+        }
+    }
+    if (optind < count) {
+        return problem_set(problem, "\"%.*s\" is no option; see toxtcp-chat --help", SHOWN_MAX, arguments[optind]);
+    }
+    return check_complete(options, problem);
+}
+
+void options_free(struct chat_options *options)
+{
+    relay_list_free(&options->relays);
+    free(options->peers);
+    *options = (struct chat_options){.wait_s = 0};
+}

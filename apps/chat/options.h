@@ -1,0 +1,39 @@
+/* The command line of toxtcp-chat. SPDX-License-Identifier: ISC */
+#ifndef APPS_CHAT_OPTIONS_H
+#define APPS_CHAT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <toxtcp/key.h>
+
+#include "../common/problem.h"
+#include "../common/relay_list.h"
+#include "text.h"
+
+struct peer_option {
+    char name[TEXT_NAME_MAX + 1];
+    struct toxtcp_public_key key;
+};
+
+struct chat_options {
+    struct relay_list relays;
+    struct peer_option *peers;
+    size_t peer_count;
+    const char *keys_path; /* or NULL: a throw-away identity */
+    uint32_t wait_s;       /* after the end of the input, for what is not delivered */
+    bool raw;              /* no line is a command */
+    bool show_key;
+    bool help;
+    bool version;
+};
+
+/* Reads the command line; `options` borrows from `arguments`. Returns 0, or -1 with `problem` set. Either way the
+ * options are the caller's to free. */
+int options_read(int count, char *const *arguments, struct chat_options *options, struct problem *problem);
+void options_free(struct chat_options *options);
+
+extern const char options_help[];
+
+#endif

@@ -1,0 +1,357 @@
+/* The end-to-end layer: who is there, what is sealed, what goes out. SPDX-License-Identifier: ISC
+ *
+ * Each run of a program is a session with a random number. Data counts only when it names both sides' numbers, so that
+ * nothing that was recorded earlier can be played to us again. A number of the peer's is believed only from somebody
+ * who sends back a challenge that is used once. Hence three hellos make a pair of sessions: mine with a challenge, the
+ * peer's with its answer and a challenge of its own, mine with the answer to that. */
+#include "session.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <toxtcp/error.h>
+#include <toxtcp/limits.h>
+
+#include "inbox.h"
+#include "outbox.h"
+#include "session_packet.h"
+
+enum {
+    HELLO_WAIT_MIN_MS = 500, /* for the answer to a hello; doubles */
+    HELLO_WAIT_MAX_MS = 10000,
+    ANSWERS_MAX = 8,       /* hellos in a row that others can make us send */
+    ANSWER_EVERY_MS = 250, /* and from then on */
+    STALLED_TIME_OUTS = 2  /* unanswered in a row: something is wrong */
+};
+
+struct session {
+    struct session_callbacks callbacks;
+    void *user;
+    struct session_box box;
+    struct session_id ours;
+    struct session_id theirs;
+    struct session_id challenge; /* ours that awaits its response; zero: none does */
+    bool paired;                 /* `theirs` is known */
+    bool path_open;              /* nothing was refused since the last news of the path */
+    bool answer_owed;            /* an acknowledgement was refused */
+    uint32_t hellos_unanswered;
+    uint64_t hello_at_ms; /* while not paired: the next hello of our own */
+    uint32_t answers_left;
+    uint64_t answers_counted_ms;
+    uint64_t received;
+    struct outbox outbox;
+    struct inbox inbox;
+};
+
+static const struct session_id no_id;
+
+static bool same_id(const struct session_id *a, const struct session_id *b)
+{
+    return sodium_memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+static bool is_none(const struct session_id *id)
+{
+    return same_id(id, &no_id);
+}
+
+static struct session_id random_id(void)
+{
+    struct session_id id;
+
+    do {
+        randombytes_buf(id.bytes, sizeof id.bytes);
+    } while (is_none(&id));
+    return id;
+}
+
+int session_new(const struct toxtcp_key_pair *keys, const struct toxtcp_public_key *peer_key,
+                const struct session_callbacks *callbacks, void *user, struct session **session)
+{
+    struct session *made = calloc(1, sizeof *made);
+    int error;
+
+    if (made == NULL) {
+        return TOXTCP_ERR_NO_MEMORY;
+    }
+    error = session_box_init(&made->box, keys, peer_key);
+    if (error != TOXTCP_OK) {
+        free(made);
+        return error;
+    }
+    made->callbacks = *callbacks;
+    made->user = user;
+    made->ours = random_id();
+    made->path_open = true;
+    made->answers_left = ANSWERS_MAX;
+    outbox_init(&made->outbox);
+    *session = made;
+    return TOXTCP_OK;
+}
+
+void session_free(struct session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    outbox_free(&session->outbox);
+    inbox_free(&session->inbox);
+    sodium_memzero(session, sizeof *session);
+    free(session);
+}
+
+/* Returns whether it is on its way, or lost like one. */
+static bool transmit(struct session *session, const struct session_packet *packet, bool every_way)
+{
+    uint8_t bytes[SESSION_PACKET_MAX];
+    size_t len = session_packet_seal(&session->box, packet, bytes);
+    int error = session->callbacks.transmit(session->user, bytes, len, every_way);
+
+    session->path_open = error == TOXTCP_OK || error == TOXTCP_ERR_NO_MEMORY;
+    return session->path_open;
+}
+
+/* --- Who is there --- */
+
+static bool knows(const struct session *session, const struct session_id *from)
+{
+    return session->paired && same_id(from, &session->theirs);
+}
+
+/* `response` is what the peer asked for, or none. */
+static void send_hello(struct session *session, bool ask, const struct session_id *response)
+{
+    struct session_packet hello = {.kind = SESSION_HELLO, .from = session->ours, .response = *response};
+
+    if (ask) {
+        if (is_none(&session->challenge)) {
+            session->challenge = random_id();
+        }
+        hello.challenge = session->challenge;
+    }
+    (void)transmit(session, &hello, false);
+}
+
+/* Strangers can play old packets to us: they shall not make us send without end. */
+static bool may_answer(struct session *session, uint64_t now_ms)
+{
+    uint64_t earned = (now_ms - session->answers_counted_ms) / ANSWER_EVERY_MS;
+
+    if (earned > 0) {
+        session->answers_left =
+            earned >= ANSWERS_MAX - session->answers_left ? ANSWERS_MAX : session->answers_left + (uint32_t)earned;
+        session->answers_counted_ms += earned * ANSWER_EVERY_MS;
+    }
+    if (session->answers_left == 0) {
+        return false;
+    }
+    session->answers_left--;
+    return true;
+}
+
+/* A hello of our own accord: there is something to say, and nobody is known who would hear it. */
+static void greet(struct session *session, uint64_t now_ms)
+{
+    uint64_t wait = (uint64_t)HELLO_WAIT_MIN_MS << (session->hellos_unanswered < 8 ? session->hellos_unanswered : 8);
+
+    send_hello(session, true, &no_id);
+    session->hellos_unanswered++;
+    session->hello_at_ms = now_ms + (wait < HELLO_WAIT_MAX_MS ? wait : HELLO_WAIT_MAX_MS);
+}
+
+static void pair_with(struct session *session, const struct session_id *theirs)
+{
+    session->theirs = *theirs;
+    session->paired = true;
+    session->hellos_unanswered = 0;
+    inbox_free(&session->inbox);
+    outbox_restart(&session->outbox);
+}
+
+/* --- What goes out --- */
+
+static void fill_acknowledgement(const struct session *session, struct session_packet *packet)
+{
+    packet->from = session->ours;
+    packet->to = session->theirs;
+    packet->awaited = session->inbox.awaited;
+    packet->held = inbox_held(&session->inbox);
+}
+
+static void acknowledge(struct session *session, bool every_way)
+{
+    struct session_packet packet = {.kind = SESSION_ACK};
+
+    fill_acknowledgement(session, &packet);
+    session->answer_owed = !transmit(session, &packet, every_way);
+}
+
+static void send_segments(struct session *session, uint64_t now_ms)
+{
+    struct outbox_segment segment;
+
+    while (session->path_open && outbox_next(&session->outbox, &segment)) {
+        struct session_packet packet = {.kind = SESSION_DATA,
+                                        .segment = segment.segment,
+                                        .last = segment.last,
+                                        .text = segment.text,
+                                        .text_len = segment.len};
+
+        fill_acknowledgement(session, &packet);
+        if (transmit(session, &packet, segment.every_way)) {
+            outbox_sent(&session->outbox, segment.segment, now_ms);
+        }
+    }
+}
+
+static void send_what_is_due(struct session *session, uint64_t now_ms)
+{
+    if (session->paired) {
+        send_segments(session, now_ms);
+    } else if (session->path_open && session->outbox.count > 0 && now_ms >= session->hello_at_ms) {
+        greet(session, now_ms);
+    }
+}
+
+int session_send(struct session *session, const uint8_t *text, size_t len, uint64_t now_ms, uint64_t *number)
+{
+    int error = outbox_add(&session->outbox, text, len, now_ms, number);
+
+    if (error == TOXTCP_OK) {
+        send_what_is_due(session, now_ms);
+    }
+    return error;
+}
+
+/* --- What comes in --- */
+
+static void receive_hello(struct session *session, const struct session_packet *hello, uint64_t now_ms)
+{
+    bool asks = !is_none(&hello->challenge);
+
+    if (!is_none(&session->challenge) && same_id(&hello->response, &session->challenge)) {
+        session->challenge = no_id;
+        if (!knows(session, &hello->from)) {
+            pair_with(session, &hello->from);
+        }
+    }
+    if ((asks || !knows(session, &hello->from)) && may_answer(session, now_ms)) {
+        send_hello(session, !knows(session, &hello->from), &hello->challenge);
+        if (asks && knows(session, &hello->from)) {
+            /* Whoever asks who we are has dropped what we said so far. */
+            outbox_resend(&session->outbox);
+        }
+    }
+    send_what_is_due(session, now_ms);
+}
+
+static void report_delivered(struct session *session, uint64_t now_ms)
+{
+    uint64_t number;
+    uint64_t added_ms;
+
+    while (outbox_take_delivered(&session->outbox, &number, &added_ms)) {
+        session->callbacks.delivered(session->user, number, now_ms - added_ms);
+    }
+}
+
+static void receive_segment(struct session *session, const struct session_packet *packet)
+{
+    enum inbox_verdict verdict =
+        inbox_put(&session->inbox, packet->segment, packet->last, packet->text, packet->text_len);
+    const uint8_t *text;
+    size_t len;
+
+    while (inbox_take(&session->inbox, &text, &len)) {
+        session->received++;
+        session->callbacks.message(session->user, text, len);
+    }
+    /* A segment that we know has come again because our answer got lost. */
+    acknowledge(session, verdict == INBOX_KNOWN);
+}
+
+void session_receive(struct session *session, const uint8_t *packet, size_t len, uint64_t now_ms)
+{
+    uint8_t plain[SESSION_PLAIN_MAX];
+    struct session_packet opened;
+
+    if (!session_packet_open(&session->box, packet, len, plain, &opened)) {
+        return;
+    }
+    if (opened.kind == SESSION_HELLO) {
+        receive_hello(session, &opened, now_ms);
+    } else if (!knows(session, &opened.from) || !same_id(&opened.to, &session->ours)) {
+        if (may_answer(session, now_ms)) {
+            send_hello(session, !knows(session, &opened.from), &no_id);
+        }
+    } else if (outbox_acknowledged(&session->outbox, opened.awaited, opened.held, now_ms)) {
+        report_delivered(session, now_ms);
+        if (opened.kind == SESSION_DATA) {
+            receive_segment(session, &opened);
+        }
+        send_segments(session, now_ms);
+    }
+    sodium_memzero(plain, sizeof plain);
+}
+
+/* --- The path and the time --- */
+
+void session_path_changed(struct session *session, uint64_t now_ms)
+{
+    session->path_open = true;
+    if (!session->paired) {
+        session->hellos_unanswered = 0;
+        greet(session, now_ms);
+        return;
+    }
+    outbox_resend(&session->outbox);
+    session_can_send(session, now_ms);
+}
+
+void session_can_send(struct session *session, uint64_t now_ms)
+{
+    session->path_open = true;
+    if (session->answer_owed) {
+        acknowledge(session, false);
+    }
+    send_what_is_due(session, now_ms);
+}
+
+uint64_t session_deadline(const struct session *session)
+{
+    if (!session->path_open) {
+        return TOXTCP_NEVER;
+    }
+    if (session->paired) {
+        return session->outbox.deadline_ms;
+    }
+    return session->outbox.count > 0 ? session->hello_at_ms : TOXTCP_NEVER;
+}
+
+void session_expire(struct session *session, uint64_t now_ms)
+{
+    uint32_t unanswered;
+
+    if (now_ms < session_deadline(session)) {
+        return;
+    }
+    if (session->paired) {
+        outbox_expire(&session->outbox, now_ms);
+    }
+    send_what_is_due(session, now_ms);
+    unanswered = session->paired ? session->outbox.time_outs : session->hellos_unanswered;
+    if (session->path_open && unanswered > STALLED_TIME_OUTS) {
+        session->callbacks.stalled(session->user);
+    }
+}
+
+void session_get_info(const struct session *session, struct session_info *info)
+{
+    *info = (struct session_info){.ready = session->paired,
+                                  .waiting = session->outbox.count,
+                                  .rtt_ms = session->outbox.srtt_ms,
+                                  .sent = session->outbox.number,
+                                  .received = session->received,
+                                  .segments_sent = session->outbox.sent_count};
+}

@@ -1,0 +1,234 @@
+/* Lists of relays, HOST:PORT:KEY each. SPDX-License-Identifier: ISC */
+#include "relay_list.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <toxtcp/error.h>
+
+#include "address_text.h"
+
+enum { SHOWN_MAX = 80 };
+
+static const char form[] = "write HOST:PORT:KEY, for example 192.0.2.1:33445: and the relay's key of 64 hexadecimal "
+                           "digits";
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static const char *last_colon(const char *text, size_t len)
+{
+    return len == 0 ? NULL : memrchr(text, ':', len);
+}
+
+/* A host name as resolvers take it; deliberately without spaces, brackets and colons. */
+static bool is_host_name(const char *text, size_t len)
+{
+    if (len == 0 || len > TOXTCP_HOST_MAX || text[0] == '.' || text[0] == '-') {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '-' && c != '_') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "1.2.3" and "1.2.3.4.5" are addresses with a slip of the pen, not names. */
+static bool looks_like_ipv4(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] != '.' && (text[i] < '0' || text[i] > '9')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* `text` is "HOST:PORT", its port already read. */
+static int parse_host(const char *text, size_t host_len, size_t len, struct relay_entry *entry, struct problem *problem)
+{
+    int shown = (int)(host_len < SHOWN_MAX ? host_len : SHOWN_MAX);
+    uint16_t port = entry->address.port;
+
+    if (address_text_parse(text, len, &entry->address) == TOXTCP_OK) {
+        return 0;
+    }
+    if (host_len > 0 && memchr(text, ':', host_len) != NULL && text[0] != '[') {
+        return problem_set(problem, "an IPv6 address stands in brackets: [%.*s]:PORT:KEY", shown, text);
+    }
+    if (host_len > 0 && text[0] == '[') {
+        return problem_set(problem, "%.*s is no IPv6 address in brackets", shown, text);
+    }
+    if (!is_host_name(text, host_len) || looks_like_ipv4(text, host_len)) {
+        return problem_set(problem, "\"%.*s\" is neither an address nor a host name; %s", shown, text, form);
+    }
+    memcpy(entry->host, text, host_len);
+    entry->address = (struct toxtcp_address){.port = port};
+    return 0;
+}
+
+static int parse_key(const char *text, size_t len, struct relay_entry *entry, struct problem *problem)
+{
+    if (toxtcp_public_key_parse(text, len, &entry->public_key) == TOXTCP_OK) {
+        return 0;
+    }
+    if (len != 2 * (size_t)TOXTCP_KEY_SIZE) {
+        return problem_set(problem, "the key has %zu characters, not 64; %s", len, form);
+    }
+    return problem_set(problem, "the key \"%.*s\" is not made of 64 hexadecimal digits", (int)len, text);
+}
+
+int relay_entry_parse(const char *text, size_t len, struct relay_entry *entry, struct problem *problem)
+{
+    struct relay_entry parsed = {.host = ""};
+    const char *key_colon = last_colon(text, len);
+    const char *port_colon = key_colon == NULL ? NULL : last_colon(text, (size_t)(key_colon - text));
+    uint32_t port;
+
+    if (port_colon == NULL) {
+        return problem_set(problem, "\"%.*s\" is no relay; %s", (int)(len < SHOWN_MAX ? len : SHOWN_MAX), text, form);
+    }
+    if (parse_key(key_colon + 1, len - (size_t)(key_colon + 1 - text), &parsed, problem) != 0) {
+        return -1;
+    }
+    if (!number_text_parse(port_colon + 1, (size_t)(key_colon - port_colon) - 1, 1, UINT16_MAX, &port)) {
+        return problem_set(problem, "\"%.*s\" is no port of 1 to 65535; %s",
+                           (int)(key_colon - port_colon < SHOWN_MAX ? key_colon - port_colon - 1 : SHOWN_MAX),
+                           port_colon + 1, form);
+    }
+    parsed.address.port = (uint16_t)port;
+    if (parse_host(text, (size_t)(port_colon - text), (size_t)(key_colon - text), &parsed, problem) != 0) {
+        return -1;
+    }
+    *entry = parsed;
+    return 0;
+}
+
+struct toxtcp_endpoint relay_entry_endpoint(const struct relay_entry *entry)
+{
+    return (struct toxtcp_endpoint){.host = entry->host[0] == '\0' ? NULL : entry->host, .address = entry->address};
+}
+
+static struct relay_entry *find_key(const struct relay_list *list, const struct toxtcp_public_key *key)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (toxtcp_public_key_equal(&list->entries[i].public_key, key)) {
+            return &list->entries[i];
+        }
+    }
+    return NULL;
+}
+
+static int add_span(struct relay_list *list, const char *text, size_t len, struct problem *problem)
+{
+    struct relay_entry entry;
+    const struct relay_entry *same;
+    struct relay_entry *grown;
+
+    if (relay_entry_parse(text, len, &entry, problem) != 0) {
+        return -1;
+    }
+    same = find_key(list, &entry.public_key);
+    if (same != NULL) {
+        if (strcmp(same->host, entry.host) == 0 && toxtcp_address_equal(&same->address, &entry.address)) {
+            return 0;
+        }
+        return problem_set(problem, "this key is listed already with another address; keep one of the two");
+    }
+    if (list->count == RELAY_LIST_MAX) {
+        return problem_set(problem, "there are more than %d relays", RELAY_LIST_MAX);
+    }
+    grown = realloc(list->entries, (list->count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        return problem_set(problem, "out of memory");
+    }
+    list->entries = grown;
+    list->entries[list->count++] = entry;
+    return 0;
+}
+
+int relay_list_add(struct relay_list *list, const char *text, struct problem *problem)
+{
+    return add_span(list, text, strlen(text), problem);
+}
+
+/* Without comment and surrounding blanks. */
+static const char *trim_line(const char *line, size_t *len)
+{
+    const char *comment = memchr(line, '#', *len);
+
+    if (comment != NULL) {
+        *len = (size_t)(comment - line);
+    }
+    while (*len > 0 && is_blank(line[*len - 1])) {
+        (*len)--;
+    }
+    while (*len > 0 && is_blank(line[0])) {
+        line++;
+        (*len)--;
+    }
+    return line;
+}
+
+static int read_lines(struct relay_list *list, FILE *file, const char *path, struct problem *problem)
+{
+    char *line = NULL;
+    size_t size = 0;
+    size_t number = 0;
+    size_t found = 0;
+    ssize_t got;
+    int result = 0;
+
+    while (result == 0 && (got = getline(&line, &size, file)) >= 0) {
+        size_t len = (size_t)got;
+        const char *text = trim_line(line, &len);
+        struct problem inner;
+
+        number++;
+        if (len == 0) {
+            continue;
+        }
+        found++;
+        if (add_span(list, text, len, &inner) != 0) {
+            result = problem_set(problem, "%s:%zu: %.400s", path, number, inner.text);
+        }
+    }
+    if (result == 0 && ferror(file)) {
+        result = problem_set(problem, "%s: cannot be read: %s", path, strerror(errno));
+    }
+    if (result == 0 && found == 0) {
+        result = problem_set(problem, "%s: no relay is listed in it; %s", path, form);
+    }
+    free(line);
+    return result;
+}
+
+int relay_list_read(struct relay_list *list, const char *path, struct problem *problem)
+{
+    FILE *file = fopen(path, "re");
+    int result;
+
+    if (file == NULL) {
+        return problem_set(problem, "%s: cannot be opened: %s", path, strerror(errno));
+    }
+    result = read_lines(list, file, path, problem);
+    (void)fclose(file);
+    return result;
+}
+
+void relay_list_free(struct relay_list *list)
+{
+    free(list->entries);
+    *list = (struct relay_list){.count = 0};
+}

@@ -1,0 +1,10 @@
+# Documentation, and the lists of exported symbols. SPDX-License-Identifier: ISC
+
+EXTRA_DIST += \
+	docs/architecture.md \
+	docs/embedding.md \
+	docs/interop.md \
+	docs/protocol.md \
+	docs/symbols-ev.txt \
+	docs/symbols.txt \
+	docs/testing.md

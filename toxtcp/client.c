@@ -1,0 +1,370 @@
+/* One relay, seen from a peer: its life and its time. SPDX-License-Identifier: ISC */
+#include "client.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    OUTPUT_MAX_DEFAULT = 65536,
+    ROUTE_RETRY_DEFAULT_MS = 60000,
+    /* Called later than so after a deadline, the process was suspended: what the relay said may not be read yet. */
+    LATE_MS = 1000
+};
+
+static const struct link_owner client_owner;
+
+/* --- Life --- */
+
+void toxtcp_client_config_default(struct toxtcp_client_config *config)
+{
+    *config = (struct toxtcp_client_config){
+        .connect_timeout_ms = WIRE_CONNECT_TIMEOUT_MS,
+        .ping_interval_ms = WIRE_PING_INTERVAL_MS,
+        .pong_timeout_ms = WIRE_PONG_TIMEOUT_MS,
+        .route_retry_ms = ROUTE_RETRY_DEFAULT_MS,
+        .output_max = OUTPUT_MAX_DEFAULT,
+    };
+}
+
+static void drop_dial_keys(struct toxtcp_client *client)
+{
+    if (client->dial_keys) {
+        box_wipe(client->dial_keys, sizeof *client->dial_keys);
+        env_release(client->link.env, client->dial_keys, sizeof *client->dial_keys);
+        client->dial_keys = NULL;
+    }
+}
+
+static void client_release(struct toxtcp_link *link)
+{
+    struct toxtcp_client *client = client_of(link);
+    struct toxtcp_env *env = link->env;
+
+    drop_dial_keys(client);
+    routes_free(&client->routes, env);
+    env_release(env, client, sizeof *client);
+}
+
+static int keep_dial_keys(struct toxtcp_client *client, const struct toxtcp_key_pair *keys,
+                          const struct toxtcp_public_key *relay_key)
+{
+    struct box_shared_key shared;
+
+    if (box_shared_key_make(&shared, relay_key, &keys->secret_key)) {
+        return TOXTCP_ERR_INVALID;
+    }
+    box_wipe(&shared, sizeof shared);
+    client->dial_keys = env_alloc(client->link.env, sizeof *client->dial_keys);
+    if (!client->dial_keys) {
+        return TOXTCP_ERR_NO_MEMORY;
+    }
+    *client->dial_keys = (struct dial_keys){*keys, *relay_key};
+    client->own_key = keys->public_key;
+    return TOXTCP_OK;
+}
+
+static void configure(struct toxtcp_client *client, const struct toxtcp_client_config *config, uint64_t now_ms)
+{
+    if (config) {
+        client->config = *config;
+    } else {
+        toxtcp_client_config_default(&client->config);
+    }
+    link_set_bounds(&client->link, client->config.output_max, client->config.output_max);
+    client->connect_deadline_ms = now_ms + client->config.connect_timeout_ms;
+    client->connected_at_ms = TOXTCP_NEVER;
+    client->route_retry_at_ms = TOXTCP_NEVER;
+    client->used_at_ms = TOXTCP_NEVER;
+    client->pong_deadline_ms = TOXTCP_NEVER;
+    client->announced_deadline_ms = client->connect_deadline_ms;
+    client->rtt_ms = UINT32_MAX;
+}
+
+int toxtcp_client_new(struct toxtcp_env *env, const struct toxtcp_driver *driver,
+                      const struct toxtcp_client_config *config, const struct toxtcp_key_pair *keys,
+                      const struct toxtcp_public_key *relay_key, const struct toxtcp_client_callbacks *callbacks,
+                      void *user, uint64_t now_ms, struct toxtcp_client **client)
+{
+    struct toxtcp_client *made = env_alloc(env, sizeof *made);
+
+    if (!made) {
+        return TOXTCP_ERR_NO_MEMORY;
+    }
+    link_init(&made->link, env, driver, &client_owner, LINK_DIALLING);
+    configure(made, config, now_ms);
+    made->callbacks = *callbacks;
+    made->user = user;
+    const int error = keep_dial_keys(made, keys, relay_key);
+    if (error) {
+        client_release(&made->link);
+        return error;
+    }
+    *client = made;
+    return TOXTCP_OK;
+}
+
+void toxtcp_client_free(struct toxtcp_client *client)
+{
+    if (client) {
+        client->callbacks = (struct toxtcp_client_callbacks){0};
+        link_release(&client->link);
+    }
+}
+
+struct toxtcp_link *toxtcp_client_link(struct toxtcp_client *client)
+{
+    return &client->link;
+}
+
+/* --- The link's life --- */
+
+int client_send_control(struct toxtcp_client *client, const struct packet *packet)
+{
+    struct box_plain plain;
+
+    return link_send_control(&client->link, &plain, packet_encode(packet, plain.bytes));
+}
+
+static int send_ping(struct toxtcp_client *client, uint64_t now_ms)
+{
+    struct packet ping = {.kind = WIRE_PING};
+    const uint64_t id = env_random_u64(client->link.env);
+
+    memcpy(ping.ping_id, &id, sizeof id);
+    ping.ping_id[0] |= id == 0; /* never 0 */
+    const int error = client_send_control(client, &ping);
+    if (error) {
+        return error;
+    }
+    memcpy(client->ping_id, ping.ping_id, sizeof client->ping_id);
+    client->ping_sent_at_ms = now_ms;
+    client->pong_deadline_ms = now_ms + client->config.pong_timeout_ms;
+    client->late_once = false;
+    client->ping_wanted = false;
+    return TOXTCP_OK;
+}
+
+static int client_connected(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms)
+{
+    struct toxtcp_client *client = client_of(link);
+    const struct dial_keys *dial = client->dial_keys;
+    const int error = channel_connect(&link->channel, link->env, &dial->keys, &dial->relay_key);
+
+    (void)now_ms;
+    if (remote) {
+        client->remote = *remote;
+    }
+    drop_dial_keys(client);
+    return error;
+}
+
+static int client_opened(struct toxtcp_link *link, const struct toxtcp_public_key *remote_key, uint64_t now_ms)
+{
+    struct toxtcp_client *client = client_of(link);
+
+    (void)remote_key;
+    client->connect_deadline_ms = TOXTCP_NEVER;
+    client->connected_at_ms = now_ms;
+    /* The ping lets the relay confirm us; the routing requests leave in the same segment (section 2). */
+    int error = send_ping(client, now_ms);
+    if (!error) {
+        error = client_ask_routes(client, ROUTE_WAITING);
+    }
+    if (!error && client->callbacks.connected) {
+        client->callbacks.connected(client->user, client);
+    }
+    return error;
+}
+
+static void client_closed(struct toxtcp_link *link, int error, uint64_t now_ms)
+{
+    struct toxtcp_client *client = client_of(link);
+
+    (void)now_ms;
+    drop_dial_keys(client);
+    if (client->callbacks.closed) {
+        client->callbacks.closed(client->user, client, error);
+    }
+}
+
+static void client_can_send(struct toxtcp_link *link, uint64_t now_ms)
+{
+    struct toxtcp_client *client = client_of(link);
+
+    (void)now_ms;
+    if (client->callbacks.can_send) {
+        client->callbacks.can_send(client->user, client);
+    }
+}
+
+static void client_settled(struct toxtcp_link *link)
+{
+    struct toxtcp_client *client = client_of(link);
+
+    if (client->used) {
+        client->used = false;
+        client->used_at_ms = link->now_ms;
+    }
+    const uint64_t deadline_ms = toxtcp_client_deadline(client);
+    if (deadline_ms != client->announced_deadline_ms) {
+        client->announced_deadline_ms = deadline_ms;
+        if (client->callbacks.deadline_changed) {
+            client->callbacks.deadline_changed(client->user, client);
+        }
+    }
+}
+
+static const struct link_owner client_owner = {
+    .connected = client_connected,
+    .opened = client_opened,
+    .packet = client_packet,
+    .closed = client_closed,
+    .can_send = client_can_send,
+    .settled = client_settled,
+    .release = client_release,
+};
+
+/* --- Time --- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* When the next ping is due, none being out. */
+static uint64_t ping_due(const struct toxtcp_client *client)
+{
+    const uint64_t interval_ms = client->config.ping_interval_ms;
+    const uint64_t after_ping = client->ping_sent_at_ms + interval_ms;
+    /* A tenth more, because the relay's own pings come at the same pace: they prove that it lives, at no cost. */
+    const uint64_t after_silence = client->link.received_at_ms + interval_ms + interval_ms / 10;
+
+    if (client->ping_wanted) {
+        return 0;
+    }
+    /* A ping goes with what is sent after it became due. A link that was used before and is idle now needs none. */
+    const bool in_use = client->used_at_ms != TOXTCP_NEVER && client->used_at_ms >= after_ping;
+    return client->used || in_use ? after_ping : later(after_ping, after_silence);
+}
+
+uint64_t toxtcp_client_deadline(const struct toxtcp_client *client)
+{
+    if (client->link.state == LINK_CLOSED) {
+        return TOXTCP_NEVER;
+    }
+    if (client->doom) {
+        return 0;
+    }
+    if (client->link.state != LINK_OPEN) {
+        return client->connect_deadline_ms;
+    }
+    const uint64_t ping_ms = client->pong_deadline_ms == TOXTCP_NEVER ? ping_due(client) : client->pong_deadline_ms;
+    return earlier(ping_ms, client->route_retry_at_ms);
+}
+
+/* The error that ends the link for being late, or 0. */
+static int judge_lateness(struct toxtcp_client *client, uint64_t now_ms)
+{
+    if (client->link.state != LINK_OPEN) {
+        return now_ms >= client->connect_deadline_ms ? TOXTCP_ERR_TIMED_OUT : TOXTCP_OK;
+    }
+    if (now_ms < client->pong_deadline_ms) {
+        return TOXTCP_OK;
+    }
+    if (now_ms - client->pong_deadline_ms > LATE_MS && !client->late_once) {
+        client->late_once = true;
+        client->pong_deadline_ms = now_ms + LATE_MS;
+        return TOXTCP_OK;
+    }
+    return TOXTCP_ERR_TIMED_OUT;
+}
+
+/* Sends what is due on an open link. */
+static int send_due(struct toxtcp_client *client, uint64_t now_ms)
+{
+    int error = TOXTCP_OK;
+
+    if (client->pong_deadline_ms == TOXTCP_NEVER && now_ms >= ping_due(client)) {
+        error = send_ping(client, now_ms);
+    }
+    if (!error && now_ms >= client->route_retry_at_ms) {
+        client->route_retry_at_ms = TOXTCP_NEVER;
+        error = client_ask_routes(client, ROUTE_REFUSED);
+    }
+    return error;
+}
+
+void toxtcp_client_expire(struct toxtcp_client *client, uint64_t now_ms)
+{
+    assert(client->link.busy == 0);
+    client->link.now_ms = now_ms;
+    if (now_ms < toxtcp_client_deadline(client)) {
+        return;
+    }
+    int error = client->doom ? client->doom : judge_lateness(client, now_ms);
+    if (!error && client->link.state == LINK_OPEN) {
+        error = send_due(client, now_ms);
+    }
+    if (error) {
+        link_fail(&client->link, error, now_ms);
+    }
+}
+
+int toxtcp_client_ping(struct toxtcp_client *client)
+{
+    if (client->link.state != LINK_OPEN) {
+        return TOXTCP_ERR_NOT_CONNECTED;
+    }
+    if (client->pong_deadline_ms == TOXTCP_NEVER) {
+        client->ping_wanted = true;
+        link_ask_attention(&client->link);
+    }
+    return TOXTCP_OK;
+}
+
+/* --- To look at --- */
+
+void toxtcp_client_get_info(const struct toxtcp_client *client, struct toxtcp_client_info *info)
+{
+    *info = (struct toxtcp_client_info){
+        .connected = client->link.state == LINK_OPEN,
+        .rtt_ms = client->rtt_ms,
+        .route_count = client->routes.count,
+        .output_len = (uint32_t)buffer_len(&client->link.channel.out),
+        .remote = client->remote,
+        .connected_at_ms = client->connected_at_ms,
+        .received_at_ms = client->link.received_at_ms,
+        .packets_sent = client->link.packets_sent,
+        .packets_received = client->link.packets_received,
+    };
+}
+
+static void check_route(const struct toxtcp_client *client, const struct route *route)
+{
+    const bool has_id = route->state == ROUTE_REGISTERED || route->state == ROUTE_ONLINE;
+
+    assert(has_id == (route->id != ROUTE_NO_ID));
+    assert(!toxtcp_public_key_equal(&route->key, &client->own_key));
+    assert(route->state == ROUTE_WAITING || client->link.state >= LINK_OPEN);
+    assert(route->state != ROUTE_REFUSED || client->link.state == LINK_CLOSED ||
+           client->route_retry_at_ms != TOXTCP_NEVER);
+    (void)client;
+    (void)has_id;
+}
+
+void toxtcp_client_check(const struct toxtcp_client *client)
+{
+    link_check(&client->link);
+    routes_check(&client->routes, client->link.env);
+    for (const struct route *route = routes_next(&client->routes, NULL); route;
+         route = routes_next(&client->routes, route)) {
+        check_route(client, route);
+    }
+    assert((client->dial_keys != NULL) == (client->link.state == LINK_DIALLING));
+    assert((client->link.state == LINK_OPEN) <= (client->connected_at_ms != TOXTCP_NEVER));
+}

@@ -1,0 +1,212 @@
+/* Sockets that listen for a server. SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* Streams accepted when the socket is ready, so that a flood of newcomers starves nobody. */
+enum { ACCEPTS_PER_WAKE = 64 };
+
+/* Out of descriptors: when to try again, if no stream ends before. */
+#define PAUSE_SECONDS 0.5
+
+struct toxtcp_ev_listener {
+    struct toxtcp_ev *ev;
+    struct toxtcp_server *server;
+    struct ev_io io;
+    struct ev_timer pause; /* active while it is paused */
+    struct toxtcp_address address;
+    struct toxtcp_ev_listener *prev;
+    struct toxtcp_ev_listener *next;
+};
+
+/* --- Accepting --- */
+
+static void pause_listener(struct toxtcp_ev_listener *listener)
+{
+    struct ev_loop *loop = listener->ev->loop;
+
+    ev_io_stop(loop, &listener->io);
+    ev_timer_set(&listener->pause, PAUSE_SECONDS, 0.);
+    ev_timer_start(loop, &listener->pause);
+}
+
+static void resume_listener(struct toxtcp_ev_listener *listener)
+{
+    ev_timer_stop(listener->ev->loop, &listener->pause);
+    ev_io_start(listener->ev->loop, &listener->io);
+}
+
+void listeners_resume(struct toxtcp_ev *ev)
+{
+    struct toxtcp_ev_listener *listener;
+
+    DL_FOREACH (ev->listeners, listener) {
+        if (ev_is_active(&listener->pause)) {
+            resume_listener(listener);
+        }
+    }
+}
+
+static void on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    resume_listener(timer->data);
+}
+
+/* Hands a new socket to the server. */
+static void admit(struct toxtcp_ev_listener *listener, int fd, const struct sockaddr *from)
+{
+    struct toxtcp_ev *ev = listener->ev;
+    struct stream *stream = stream_new(ev, fd);
+    struct toxtcp_address source;
+    struct toxtcp_link *link;
+
+    if (!stream) {
+        (void)close(fd);
+        return;
+    }
+    socket_set_no_delay(fd);
+    if (socket_address_decode(from, &source) &&
+        toxtcp_server_accept(listener->server, &source, toxtcp_ev_now(ev), &link) == TOXTCP_OK) {
+        stream_adopt(stream, link);
+    } else {
+        stream_forget(stream);
+    }
+}
+
+/* Returns true when there may be more. */
+static bool accept_one(struct toxtcp_ev_listener *listener)
+{
+    struct sockaddr_storage from;
+    socklen_t len = sizeof from;
+    const int fd = accept4(listener->io.fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    listener->ev->info.accepts++;
+    if (fd >= 0) {
+        admit(listener, fd, (const struct sockaddr *)&from);
+        return true;
+    }
+    if (socket_is_shortage(errno)) {
+        /* The newcomer stays in the backlog and the socket stays ready: watching it would spin. */
+        pause_listener(listener);
+        return false;
+    }
+    /* Anything else is the misfortune of one newcomer that is gone already. */
+    return errno != EAGAIN && errno != EWOULDBLOCK;
+}
+
+static void on_io(struct ev_loop *loop, struct ev_io *io, int events)
+{
+    struct toxtcp_ev_listener *listener = io->data;
+    struct toxtcp_ev *ev = listener->ev;
+    bool more = true;
+
+    (void)loop;
+    (void)events;
+    driver_enter(ev);
+    for (int i = 0; more && i < ACCEPTS_PER_WAKE; i++) {
+        more = accept_one(listener);
+    }
+    driver_leave(ev);
+}
+
+/* --- Life --- */
+
+static int listen_error(int error_number)
+{
+    if (socket_is_shortage(error_number)) {
+        return TOXTCP_ERR_NO_DESCRIPTOR;
+    }
+    switch (error_number) {
+    case EADDRINUSE:
+        return TOXTCP_ERR_EXISTS;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+    case EACCES:
+    case EPERM:
+    case EINVAL: /* a link-local address without its interface */
+    case ENODEV:
+        return TOXTCP_ERR_INVALID;
+    default:
+        return TOXTCP_ERR_NETWORK;
+    }
+}
+
+static bool bind_and_listen(int fd, const struct sockaddr_storage *storage, socklen_t len)
+{
+    const int on = 1;
+
+    /* A relay that restarts must not wait for the old one's connections to fade. */
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+           (storage->ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
+           bind(fd, (const struct sockaddr *)storage, len) == 0 && listen(fd, SOMAXCONN) == 0;
+}
+
+/* Returns the descriptor, or an error; tells the address that was found. */
+static int open_socket(const struct toxtcp_address *address, struct toxtcp_address *found)
+{
+    struct sockaddr_storage storage;
+    const int encoded = socket_address_encode(address, &storage);
+    socklen_t len = sizeof storage;
+
+    if (encoded < 0) {
+        return TOXTCP_ERR_INVALID;
+    }
+    const int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return listen_error(errno);
+    }
+    if (!bind_and_listen(fd, &storage, (socklen_t)encoded) || getsockname(fd, (struct sockaddr *)&storage, &len)) {
+        const int error = listen_error(errno);
+        (void)close(fd);
+        return error;
+    }
+    (void)socket_address_decode((const struct sockaddr *)&storage, found);
+    return fd;
+}
+
+int toxtcp_ev_listen(struct toxtcp_ev *ev, struct toxtcp_server *server, const struct toxtcp_address *address,
+                     struct toxtcp_ev_listener **listener)
+{
+    struct toxtcp_ev_listener *made = calloc(1, sizeof *made);
+
+    if (!made) {
+        return TOXTCP_ERR_NO_MEMORY;
+    }
+    const int fd = open_socket(address, &made->address);
+    if (fd < 0) {
+        free(made);
+        return fd;
+    }
+    made->ev = ev;
+    made->server = server;
+    ev_io_init(&made->io, on_io, fd, EV_READ);
+    made->io.data = made;
+    ev_timer_init(&made->pause, on_pause_over, 0., 0.);
+    made->pause.data = made;
+    ev_io_start(ev->loop, &made->io);
+    DL_APPEND(ev->listeners, made);
+    *listener = made;
+    return TOXTCP_OK;
+}
+
+void toxtcp_ev_listener_address(const struct toxtcp_ev_listener *listener, struct toxtcp_address *address)
+{
+    *address = listener->address;
+}
+
+void toxtcp_ev_listener_free(struct toxtcp_ev_listener *listener)
+{
+    if (!listener) {
+        return;
+    }
+    ev_timer_stop(listener->ev->loop, &listener->pause);
+    ev_io_stop(listener->ev->loop, &listener->io);
+    (void)close(listener->io.fd);
+    DL_DELETE(listener->ev->listeners, listener);
+    free(listener);
+}

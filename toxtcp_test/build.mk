@@ -1,0 +1,192 @@
+# Tests. A test program that says nothing else is a core test: one source file, linked with all of the core.
+# SPDX-License-Identifier: ISC
+
+AM_CPPFLAGS = $(public_cppflags) -D_GNU_SOURCE -iquote $(srcdir)/toxtcp -iquote $(srcdir)/toxtcp_test \
+	$(SODIUM_CFLAGS) $(CHECK_CFLAGS)
+LDADD = toxtcp_test/libsupport.la toxtcp/libcore.la $(CHECK_LIBS) $(SODIUM_LIBS)
+
+# Scripts find here what they need. Check's own limit of 4 s per test is too short for a slow machine under sanitizers.
+AM_TESTS_ENVIRONMENT = \
+	CC='$(CC)' CXX='$(CXX)' NM='$(NM)' top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT-120} \
+	UBSAN_OPTIONS=$${UBSAN_OPTIONS-print_stacktrace=1}; \
+	export CC CXX NM top_srcdir top_builddir CK_DEFAULT_TIMEOUT UBSAN_OPTIONS;
+
+EXTRA_DIST += \
+	toxtcp_test/apps/chat_options.sh \
+	toxtcp_test/apps/chat_talk.sh \
+	toxtcp_test/apps/chat_terminal.sh \
+	toxtcp_test/apps/common.sh \
+	toxtcp_test/apps/demo.sh \
+	toxtcp_test/apps/relay.sh \
+	toxtcp_test/headers.sh \
+	toxtcp_test/symbols.sh \
+	toxtcp_test/vectors/check_vectors.sh \
+	toxtcp_test/vectors/make_vectors.py
+
+if WITH_TESTS
+TESTS += \
+	toxtcp_test/headers.sh \
+	toxtcp_test/vectors/check_vectors.sh
+if WITH_SHARED
+TESTS += toxtcp_test/symbols.sh
+endif
+
+check_LTLIBRARIES += toxtcp_test/libsupport.la
+toxtcp_test_libsupport_la_SOURCES = \
+	toxtcp_test/support/client_bed.c \
+	toxtcp_test/support/client_bed.h \
+	toxtcp_test/support/net.c \
+	toxtcp_test/support/net.h \
+	toxtcp_test/support/net_env.c \
+	toxtcp_test/support/net_env.h \
+	toxtcp_test/support/net_objects.c \
+	toxtcp_test/support/net_objects.h \
+	toxtcp_test/support/raw_client.c \
+	toxtcp_test/support/raw_client.h \
+	toxtcp_test/support/raw_relay.c \
+	toxtcp_test/support/raw_relay.h \
+	toxtcp_test/support/server_bed.c \
+	toxtcp_test/support/server_bed.h \
+	toxtcp_test/support/vector_env.c \
+	toxtcp_test/support/vector_env.h \
+	toxtcp_test/vectors/bootstrapd.h \
+	toxtcp_test/vectors/vectors.h
+
+core_tests = \
+	toxtcp_test/check_address \
+	toxtcp_test/check_box \
+	toxtcp_test/check_buffer \
+	toxtcp_test/check_channel \
+	toxtcp_test/check_client \
+	toxtcp_test/check_client_faults \
+	toxtcp_test/check_client_time \
+	toxtcp_test/check_connections \
+	toxtcp_test/check_connections_life \
+	toxtcp_test/check_connections_onion \
+	toxtcp_test/check_connections_trouble \
+	toxtcp_test/check_env \
+	toxtcp_test/check_error \
+	toxtcp_test/check_handshake \
+	toxtcp_test/check_heap \
+	toxtcp_test/check_key \
+	toxtcp_test/check_link \
+	toxtcp_test/check_net \
+	toxtcp_test/check_packet \
+	toxtcp_test/check_relay_choice \
+	toxtcp_test/check_routes \
+	toxtcp_test/check_server \
+	toxtcp_test/check_server_faults \
+	toxtcp_test/check_server_limits
+check_PROGRAMS += $(core_tests)
+TESTS += $(core_tests)
+toxtcp_test_check_connections_SOURCES = \
+	toxtcp_test/check_connections.c \
+	toxtcp_test/check_connections.h \
+	toxtcp_test/check_connections_world.c
+toxtcp_test_check_connections_life_SOURCES = \
+	toxtcp_test/check_connections.h \
+	toxtcp_test/check_connections_life.c \
+	toxtcp_test/check_connections_world.c
+toxtcp_test_check_connections_onion_SOURCES = \
+	toxtcp_test/check_connections.h \
+	toxtcp_test/check_connections_onion.c \
+	toxtcp_test/check_connections_world.c
+toxtcp_test_check_connections_trouble_SOURCES = \
+	toxtcp_test/check_connections.h \
+	toxtcp_test/check_connections_trouble.c \
+	toxtcp_test/check_connections_world.c
+
+if WITH_EV
+ev_test_libs = toxtcp/ev/libdriver.la $(LDADD) $(CARES_LIBS) $(EV_LIBS)
+
+ev_tests = \
+	toxtcp_test/check_ev
+check_PROGRAMS += $(ev_tests)
+TESTS += $(ev_tests)
+toxtcp_test_check_ev_SOURCES = \
+	toxtcp_test/check_ev.c \
+	toxtcp_test/check_ev.h \
+	toxtcp_test/check_ev_connections.c \
+	toxtcp_test/check_ev_names.c \
+	toxtcp_test/check_ev_relay.c \
+	toxtcp_test/check_ev_stream.c \
+	toxtcp_test/check_ev_world.c
+toxtcp_test_check_ev_LDADD = $(ev_test_libs)
+
+# Against tox-bootstrapd and libtoxcore, which must be there.
+check_LTLIBRARIES += toxtcp_test/libinterop.la
+toxtcp_test_libinterop_la_SOURCES = \
+	toxtcp_test/interop/bootstrapd.c \
+	toxtcp_test/interop/bootstrapd.h \
+	toxtcp_test/interop/raw_client.c \
+	toxtcp_test/interop/raw_client.h \
+	toxtcp_test/interop/scene.c \
+	toxtcp_test/interop/scene.h
+interop_tests = \
+	toxtcp_test/interop/check_bootstrapd \
+	toxtcp_test/interop/check_toxcore
+check_PROGRAMS += $(interop_tests)
+TESTS += $(interop_tests)
+toxtcp_test_interop_check_bootstrapd_LDADD = toxtcp_test/libinterop.la $(ev_test_libs)
+toxtcp_test_interop_check_toxcore_LDADD = toxtcp_test/libinterop.la $(ev_test_libs) $(TOXCORE_LIBS)
+toxtcp_test_interop_check_toxcore_CFLAGS = $(AM_CFLAGS) $(TOXCORE_CFLAGS)
+endif
+
+if WITH_APPS
+apps_tests = \
+	toxtcp_test/check_chat_parts \
+	toxtcp_test/check_chat_session \
+	toxtcp_test/check_keys_file \
+	toxtcp_test/check_relay_list
+check_PROGRAMS += $(apps_tests)
+TESTS += $(apps_tests)
+toxtcp_test_check_chat_parts_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_chat_parts_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_chat_session_SOURCES = \
+	toxtcp_test/check_chat_session.c \
+	toxtcp_test/check_chat_world.c \
+	toxtcp_test/check_chat_world.h
+toxtcp_test_check_chat_session_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_chat_session_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_keys_file_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_keys_file_LDADD = apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_relay_list_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_relay_list_LDADD = apps/libcommon.la $(ev_test_libs)
+TESTS += \
+	toxtcp_test/apps/chat_options.sh \
+	toxtcp_test/apps/chat_talk.sh \
+	toxtcp_test/apps/demo.sh \
+	toxtcp_test/apps/relay.sh
+if WITH_LIBEDIT
+TESTS += toxtcp_test/apps/chat_terminal.sh
+endif
+endif
+
+if WITH_EV
+# Built by `make check`, so that it does not rot; run by `make bench`.
+check_LTLIBRARIES += toxtcp_test/libbench.la
+toxtcp_test_libbench_la_SOURCES = \
+	toxtcp_test/bench/report.c \
+	toxtcp_test/bench/report.h
+bench_programs = \
+	toxtcp_test/bench/bench_channel \
+	toxtcp_test/bench/bench_ev \
+	toxtcp_test/bench/bench_memory
+check_PROGRAMS += $(bench_programs)
+toxtcp_test_bench_bench_channel_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
+toxtcp_test_bench_bench_ev_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
+toxtcp_test_bench_bench_memory_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
+
+bench: $(bench_programs)
+	@status=0; for program in $(bench_programs); do ./$$program || status=1; done; exit $$status
+endif
+endif
+
+# The core's tests under valgrind, in one process each, so that it sees everything.
+VALGRIND = valgrind
+check-valgrind: $(core_tests)
+	CK_FORK=no $(MAKE) check-TESTS TESTS='$(core_tests)' TEST_SUITE_LOG=valgrind-suite.log \
+		LOG_COMPILER='timeout 900 $(VALGRIND)' \
+		AM_LOG_FLAGS='--quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all --show-leak-kinds=all'
+.PHONY: bench check-valgrind

@@ -1,0 +1,78 @@
+/* Two ends of a chat, and a network between them that misbehaves, in virtual time. SPDX-License-Identifier: ISC */
+#ifndef TEST_CHECK_CHAT_WORLD_H
+#define TEST_CHECK_CHAT_WORLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <toxtcp/env.h>
+#include <toxtcp/key.h>
+
+#include "../apps/chat/session.h"
+
+enum { SHOWN_MAX = 2048, FLYING_MAX = 8192, RECORD_MAX = 4096, DELAY_MS = 20 };
+
+struct packet {
+    uint8_t bytes[SESSION_PACKET_MAX];
+    size_t len;
+    uint64_t at_ms;
+    int to; /* index of the end */
+};
+
+struct end {
+    struct toxtcp_key_pair keys;
+    struct session *session;
+    int index;
+    int refusal; /* what transmit() returns instead of sending */
+    char *shown[SHOWN_MAX];
+    size_t shown_len[SHOWN_MAX];
+    size_t shown_count;
+    uint64_t delivered; /* number of the message delivered last */
+    uint64_t sent_count;
+    uint64_t every_way_count;
+    uint64_t stalled_count;
+};
+
+struct chat_world {
+    struct toxtcp_env *env;
+    struct end ends[2];
+    struct packet *flying;
+    size_t flying_count;
+    struct packet *record; /* all packets ever sent */
+    size_t record_count;
+    uint64_t now_ms;
+    uint32_t loss_percent;
+    uint32_t double_percent;
+    uint32_t jitter_ms;
+    uint64_t drop_from; /* packets number drop_from.. before drop_to are lost, counted over both ends */
+    uint64_t drop_to;
+    uint64_t seed;
+};
+
+/* The one of the test that runs: made by world_set_up(), ended by world_tear_down(). */
+extern struct chat_world world;
+extern const struct session_callbacks world_callbacks;
+
+void world_set_up(void);
+void world_tear_down(void);
+
+/* A number below `bound`, out of the seed. */
+uint32_t world_dice(uint32_t bound);
+
+/* Lets `ms` pass. Returns the number of moments at which something happened. */
+size_t world_run(uint64_t ms);
+
+/* Another run of that end's program: what it has shown and counted is forgotten. */
+void world_restart(struct end *end);
+
+/* One end sends a text, or "line FIRST".."line LAST". */
+int world_say(int from, const char *text);
+void world_say_numbered(int from, unsigned first, unsigned last);
+
+/* Exactly these lines were shown there, in order. */
+void world_assert_shown(int at, unsigned first, unsigned last);
+/* Nothing is under way, waits or will happen. */
+void world_assert_idle(void);
+struct session_info world_info_of(int end);
+
+#endif
