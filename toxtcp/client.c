@@ -5,6 +5,9 @@
 #include <string.h>
 
 enum {
+    /* Routing requests for all routes, with answers and notifications beside them, have room however small the bound
+     * for the rest is. */
+    CONTROL_OUTPUT_MIN = 32768,
     OUTPUT_MAX_DEFAULT = 65536,
     ROUTE_RETRY_DEFAULT_MS = 60000,
     /* Called later than so after a deadline, the process was suspended: what the relay said may not be read yet. */
@@ -12,6 +15,16 @@ enum {
 };
 
 static const struct link_owner client_owner;
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 /* --- Life --- */
 
@@ -58,7 +71,9 @@ static int keep_dial_keys(struct toxtcp_client *client, const struct toxtcp_key_
     if (!client->dial_keys) {
         return TOXTCP_ERR_NO_MEMORY;
     }
-    *client->dial_keys = (struct dial_keys){*keys, *relay_key};
+    /* Member by member: a compound literal would leave a copy of the secret key on the stack. */
+    client->dial_keys->keys = *keys;
+    client->dial_keys->relay_key = *relay_key;
     client->own_key = keys->public_key;
     return TOXTCP_OK;
 }
@@ -70,7 +85,8 @@ static void configure(struct toxtcp_client *client, const struct toxtcp_client_c
     } else {
         toxtcp_client_config_default(&client->config);
     }
-    link_set_bounds(&client->link, client->config.output_max, client->config.output_max);
+    link_set_bounds(&client->link, client->config.output_max,
+                    (uint32_t)later(client->config.output_max, CONTROL_OUTPUT_MIN));
     client->connect_deadline_ms = now_ms + client->config.connect_timeout_ms;
     client->connected_at_ms = TOXTCP_NEVER;
     client->route_retry_at_ms = TOXTCP_NEVER;
@@ -225,16 +241,6 @@ static const struct link_owner client_owner = {
 };
 
 /* --- Time --- */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* When the next ping is due, none being out. */
 static uint64_t ping_due(const struct toxtcp_client *client)

@@ -74,7 +74,8 @@ static int on_pong(struct toxtcp_client *client, const struct packet *packet, ui
         memcmp(packet->ping_id, client->ping_id, sizeof client->ping_id) != 0) {
         return TOXTCP_OK;
     }
-    const uint32_t sample_ms = (uint32_t)(now_ms - client->ping_sent_at_ms);
+    /* A driver that keeps the time of its turn can read the pong a moment before it sent the ping. */
+    const uint32_t sample_ms = now_ms > client->ping_sent_at_ms ? (uint32_t)(now_ms - client->ping_sent_at_ms) : 0;
     client->pong_deadline_ms = TOXTCP_NEVER;
     /* The smoothing of RFC 6298. */
     client->rtt_ms =

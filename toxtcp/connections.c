@@ -101,19 +101,20 @@ static void release(struct toxtcp_connections *connections)
 
 void toxtcp_connections_free(struct toxtcp_connections *connections)
 {
-    struct relay *relay;
-    struct peer *peer;
-
     if (!connections) {
         return;
     }
     assert(!connections->freed);
     connections->onion = false;
-    while ((relay = handles_from(&connections->relays, 0))) {
-        relay_free(relay);
+    for (uint32_t i = 0; i < connections->relays.capacity; i++) {
+        if (connections->relays.entries[i].object) {
+            relay_free(connections->relays.entries[i].object);
+        }
     }
-    while ((peer = handles_from(&connections->peers, 0))) {
-        peer_free(peer);
+    for (uint32_t i = 0; i < connections->peers.capacity; i++) {
+        if (connections->peers.entries[i].object) {
+            peer_free(connections->peers.entries[i].object);
+        }
     }
     handles_free(&connections->relays, connections->env);
     handles_free(&connections->peers, connections->env);

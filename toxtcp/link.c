@@ -91,6 +91,7 @@ void link_fail(struct toxtcp_link *link, int error, uint64_t now_ms)
     if (link->state == LINK_CLOSED) {
         return;
     }
+    env_log(link->env, "link closed: %s", toxtcp_strerror(error));
     link_enter(link);
     link_close(link);
     link->owner->closed(link, error, now_ms);
@@ -187,6 +188,7 @@ void toxtcp_link_closed(struct toxtcp_link *link, int error, uint64_t now_ms)
     if (unanswered && (error == TOXTCP_ERR_CLOSED || error == TOXTCP_ERR_RESET)) {
         error = TOXTCP_ERR_WRONG_KEY;
     }
+    env_log(link->env, "link over: %s", toxtcp_strerror(error));
     link_enter(link);
     link->state = LINK_CLOSED;
     channel_free(&link->channel, link->env);

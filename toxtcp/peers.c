@@ -37,6 +37,12 @@ static void touch_relays(struct peer *peer)
     }
 }
 
+/* Online nowhere, but somewhere OOB is taken. */
+static bool takes_oob_alone(const struct peer *peer)
+{
+    return peer_state(peer) == TOXTCP_PEER_REGISTERED;
+}
+
 void slot_set_state(struct slot *slot, enum slot_state state)
 {
     struct peer *peer = slot->peer;
@@ -46,7 +52,9 @@ void slot_set_state(struct slot *slot, enum slot_state state)
         return;
     }
     slot->state = (uint8_t)state;
-    peer->unblocked = peer->blocked;
+    if (state == SLOT_ONLINE || takes_oob_alone(peer)) {
+        peer->unblocked = peer->blocked;
+    }
     worklist_add(&peer->connections->peer_reports, &peer->report, peer->connections->turn);
     if ((before == SLOT_ONLINE) != (state == SLOT_ONLINE)) {
         peer->primary = (uint8_t)relay_choice_primary(peer_online_slots(peer), peer->primary);
@@ -119,8 +127,9 @@ static void give_up_route(struct slot *slot)
     }
     (void)toxtcp_client_route_remove(relay->client, slot->route);
     if (relay->crowded) {
+        /* While its request is open the route keeps its place. */
         relay->crowded = false;
-        relay->ask_again_ms = 0;
+        ask_again(relay, slot->state == SLOT_WAITING ? relay->connections->config.reconnect_min_ms : 0);
     }
     relay_rekey(relay);
 }

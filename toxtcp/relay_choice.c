@@ -103,7 +103,7 @@ uint32_t relay_choice_order(uint32_t online, uint32_t primary, uint8_t order[TOX
 
 uint32_t relay_choice_delay(uint32_t failures, uint32_t min_ms, uint32_t max_ms, uint32_t random)
 {
-    uint64_t delay = min_ms;
+    uint64_t delay = min_ms ? min_ms : 1;
 
     for (uint32_t i = 0; i < failures && delay < max_ms; i++) {
         delay *= 2;

@@ -60,6 +60,7 @@ static void on_route_status(void *user, struct toxtcp_client *client, struct tox
     (void)route;
     connections_enter(connections);
     slot_set_state(slot, state_for(status));
+    relay_rekey(relay); /* a refusal is asked again later */
     connections_leave(connections);
 }
 

@@ -212,16 +212,30 @@ static const struct link_owner owner = {
 
 /* --- Accept --- */
 
+/* Whoever holds most half-open connections loses its oldest, so that a flood displaces itself. False: the relay is full
+ * of confirmed ones. */
+static bool make_room(struct toxtcp_server *server)
+{
+    const bool full = server->info.client_count >= server->config.clients_max;
+    struct source_member *worst = sources_worst(&server->sources);
+
+    if (worst && (full || server->info.unconfirmed_count >= server->config.unconfirmed_max)) {
+        server_end_client(of_member(worst), TOXTCP_ERR_EVICTED);
+        return true;
+    }
+    return !full;
+}
+
 static int check_limits(struct toxtcp_server *server, const struct toxtcp_address *source)
 {
     const struct toxtcp_server_config *config = &server->config;
 
-    if (server->info.client_count >= config->clients_max) {
-        server->info.refused_full++;
-        return TOXTCP_ERR_LIMIT;
-    }
     if (config->per_source_max && sources_count(&server->sources, server->env, source) >= config->per_source_max) {
         server->info.refused_source++;
+        return TOXTCP_ERR_LIMIT;
+    }
+    if (!make_room(server)) {
+        server->info.refused_full++;
         return TOXTCP_ERR_LIMIT;
     }
     return TOXTCP_OK;
@@ -242,16 +256,6 @@ static struct server_client *new_client(struct toxtcp_server *server, uint64_t n
         return NULL;
     }
     return client;
-}
-
-/* Whoever holds most half-open connections loses its oldest, so that a flood displaces itself. */
-static void make_room(struct toxtcp_server *server, const struct server_client *newcomer)
-{
-    struct source_member *worst = sources_worst(&server->sources);
-
-    if (server->info.unconfirmed_count > server->config.unconfirmed_max && worst != &newcomer->member) {
-        server_end_client(of_member(worst), TOXTCP_ERR_EVICTED);
-    }
 }
 
 int toxtcp_server_accept(struct toxtcp_server *server, const struct toxtcp_address *source, uint64_t now_ms,
@@ -275,7 +279,6 @@ int toxtcp_server_accept(struct toxtcp_server *server, const struct toxtcp_addre
     server->info.client_count++;
     server->info.unconfirmed_count++;
     server->info.accepted++;
-    make_room(server, client);
     *link = &client->link;
     return TOXTCP_OK;
 }
@@ -293,6 +296,7 @@ static void send_ping(struct server_client *client, uint64_t now_ms)
     } while (memcmp(ping.ping_id, none, sizeof none) == 0);
     memcpy(client->ping_id, ping.ping_id, sizeof client->ping_id);
     client->ping_out = true;
+    client->graced = false;
     /* In step with the confirmation, unless a whole turn was slept through. */
     client->next_ping_ms += config->ping_interval_ms;
     if (client->next_ping_ms <= now_ms) {
@@ -319,7 +323,8 @@ static void expire_client(struct server_client *client, uint64_t now_ms)
         server_end_client(client, TOXTCP_ERR_TIMED_OUT);
     } else if (!client->ping_out) {
         send_ping(client, now_ms);
-    } else if (now_ms - client->deadline.key > GRACE_MS) {
+    } else if (now_ms - client->deadline.key > GRACE_MS && !client->graced) {
+        client->graced = true;
         heap_set(&server->deadlines, &client->deadline, now_ms + GRACE_MS);
     } else {
         server->info.pong_timeouts++;

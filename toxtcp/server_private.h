@@ -35,6 +35,7 @@ struct server_client {
     uint64_t next_ping_ms;
     uint8_t ping_id[WIRE_PING_ID_SIZE]; /* of the ping that is out */
     bool ping_out;
+    bool graced;       /* expire came late once, and the ping that is out was given more time */
     uint8_t state;     /* enum server_client_state */
     UT_hash_handle hh; /* while confirmed */
 };

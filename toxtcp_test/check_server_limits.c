@@ -166,7 +166,7 @@ START_TEST(connections_in_all)
 
     struct raw_client *first = bed_join(&bed, NULL);
     bed_expect_served(&bed, bed_join(&bed, NULL));
-    struct raw_client *third = bed_dial(&bed, NULL, NULL);
+    struct raw_client *third = bed_join(&bed, NULL);
     ck_assert(is_closed(bed_dial(&bed, NULL, NULL)));
     ck_assert_uint_eq(bed_info(&bed).refused_full, 1);
     bed_expect_served(&bed, first);
@@ -174,6 +174,29 @@ START_TEST(connections_in_all)
     bed_leave(&bed, first);
     bed_expect_served(&bed, bed_join(&bed, NULL));
     ck_assert(is_closed(bed_dial(&bed, NULL, NULL)));
+    bed_close(&bed);
+}
+END_TEST
+
+/* Half-open connections do not keep newcomers out of a full relay. */
+START_TEST(full_of_half_open)
+{
+    struct toxtcp_server_config config = defaults();
+    config.clients_max = 3;
+    open_with(&config);
+
+    struct raw_client *first = bed_join(&bed, NULL);
+    struct raw_client *silent = bed_dial(&bed, NULL, NULL);
+    struct raw_client *silent_too = bed_dial(&bed, NULL, NULL);
+    bed_expect_served(&bed, bed_join(&bed, NULL));
+    ck_assert(is_closed(silent));
+    ck_assert(!is_closed(silent_too));
+    bed_expect_served(&bed, bed_join(&bed, NULL));
+    ck_assert(is_closed(silent_too));
+    ck_assert(is_closed(bed_dial(&bed, NULL, NULL)));
+    ck_assert_uint_eq(bed_info(&bed).evicted, 2);
+    ck_assert_uint_eq(bed_info(&bed).refused_full, 1);
+    bed_expect_served(&bed, first);
     bed_close(&bed);
 }
 END_TEST
@@ -366,6 +389,23 @@ static void suspend_with_pings_out(struct raw_client **prompt, struct raw_client
     raw_client_send_ping_id(*prompt, WIRE_PONG, take_ping(*prompt));
     net_jump(bed.net, 3600000);
 }
+
+/* More time is given once for a ping, however late the relay is called. */
+START_TEST(always_late)
+{
+    open_with(NULL);
+    struct raw_client *silent = bed_join(&bed, NULL);
+    net_run(bed.net, 30000);
+    (void)take_ping(silent);
+    for (int i = 0; i < 5; i++) {
+        net_jump(bed.net, 13000);
+        net_step(bed.net);
+    }
+    ck_assert(is_closed(silent));
+    ck_assert_uint_eq(bed_info(&bed).pong_timeouts, 1);
+    bed_close(&bed);
+}
+END_TEST
 
 START_TEST(suspended_relay_reads_before_it_judges)
 {
@@ -682,6 +722,7 @@ static TCase *count_tests(void)
     tcase_add_test(tests, mapped_address_is_ipv4);
     tcase_add_test(tests, sources_without_limit);
     tcase_add_test(tests, connections_in_all);
+    tcase_add_test(tests, full_of_half_open);
     tcase_add_test(tests, flood_displaces_itself);
     tcase_add_test(tests, worst_source_is_evicted);
     tcase_add_test(tests, confirmed_ones_are_not_evicted);
@@ -697,6 +738,7 @@ static TCase *time_tests(void)
     tcase_add_test(tests, late_pong_does_not_shift_the_pings);
     tcase_add_test(tests, without_pong_it_is_dropped);
     tcase_add_test(tests, pong_counts_once);
+    tcase_add_test(tests, always_late);
     tcase_add_test(tests, suspended_relay_reads_before_it_judges);
     tcase_add_test(tests, suspended_relay_waits_a_second_more);
     return tests;

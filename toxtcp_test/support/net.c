@@ -132,6 +132,10 @@ static void end_over(struct end *end, int raw_error)
     if (end->raw) {
         end->raw->error = raw_error;
         end->raw->end = NULL;
+        if (!end->raw->taken) {
+            bytes_free(&end->raw->in);
+            free(end->raw);
+        }
         end->raw = NULL;
     }
     bytes_free(&end->in);

@@ -44,9 +44,10 @@ struct toxtcp_client_config {
      * that it lives: 30000. */
     uint32_t ping_interval_ms;
     uint32_t pong_timeout_ms; /* without a pong for so long the relay is dead: 10000 */
-    uint32_t route_retry_ms;  /* a refused route is asked for again: 60000 */
-    /* Bytes waiting in the client from which data and OOB are refused: 65536, at most 64 MiB. Twice as much is the end
-     * of a relay that makes us answer and does not read. */
+    uint32_t route_retry_ms;  /* refused routes are asked for again, together, so long after the first: 60000 */
+    /* Bytes waiting in the client from which data and OOB are refused: 65536, at most 64 MiB. So much again, and at
+     * least 32 KiB, may wait of what must not be dropped; more is the end of a relay that makes us answer and does
+     * not read. */
     uint32_t output_max;
 };
 

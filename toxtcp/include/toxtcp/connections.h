@@ -239,7 +239,8 @@ TOXTCP_API int toxtcp_relay_get_info(const struct toxtcp_connections *connection
                                      struct toxtcp_relay_info *info);
 
 /* Sends 1..TOXTCP_OOB_MAX bytes to any key through this relay. Errors: TOXTCP_ERR_NOT_FOUND, and those of
- * toxtcp_client_send_oob(). */
+ * toxtcp_client_send_oob(). No callback follows TOXTCP_ERR_WOULD_BLOCK here and below: like a datagram it is lost, or
+ * tried again when the caller thinks fit. */
 TOXTCP_API int toxtcp_relay_send_oob(struct toxtcp_connections *connections, struct toxtcp_relay relay,
                                      const struct toxtcp_public_key *receiver, const uint8_t *data, size_t len);
 

@@ -28,7 +28,8 @@ struct toxtcp_hooks {
 
 /* Makes the surroundings. Copies `hooks`, which may be NULL for all defaults. `*env` is the caller's and
  * must outlive every object made with it; toxtcp_env_free() ends it.
- * Errors: TOXTCP_ERR_NO_MEMORY; TOXTCP_ERR_INVALID when libsodium cannot start. */
+ * Errors: TOXTCP_ERR_NO_MEMORY; TOXTCP_ERR_INVALID when libsodium cannot start, or for alloc
+ * without release or the reverse. */
 TOXTCP_API int toxtcp_env_new(const struct toxtcp_hooks *hooks, struct toxtcp_env **env);
 
 /* Frees the surroundings; NULL is ignored. Not inside a callback, and not before its objects are gone. */

@@ -1,5 +1,7 @@
 /* A link: one byte stream, the only door between the core and a socket. SPDX-License-Identifier: ISC
  *
+ * Time is `now_ms`: milliseconds of one monotonic clock, the same for all calls on the objects of an env.
+ *
  * Whoever moves the bytes is called the driver: libtoxtcp-ev, a poll(2) loop, a simulator. The driver calls
  * toxtcp_link_...(); the core calls the functions of struct toxtcp_driver. */
 #ifndef TOXTCP_LINK_H
