@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	docs/architecture.md \
 	docs/embedding.md \
+	docs/figures.md \
 	docs/interop.md \
 	docs/protocol.md \
 	docs/symbols-ev.txt \

@@ -1,4 +1,5 @@
-/* Keys, nonces, seal, open, wipe; with env.c the only files that include <sodium.h>. SPDX-License-Identifier: ISC
+/* Keys, nonces, seal, open, wipe; with key.c and env.c the only files that include <sodium.h>. SPDX-License-Identifier:
+ * ISC
  *
  * A stream is one direction of a channel: crypto_box with a nonce that counts up, made cheaper. XSalsa20 is HSalsa20 of
  * the nonce's first 16 bytes, which gives a sub-key, then Salsa20 with the last 8. The first 16 change once in 2^64

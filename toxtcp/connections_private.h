@@ -93,7 +93,7 @@ struct relay {
     bool onion;   /* marked */
     bool broken;  /* since the last expire, which knows the time, chooses when to dial again */
     bool crowded; /* a slot found no room among the routes */
-    bool judged;  /* reviewed since it is settled */
+    bool judged;  /* its settling changes nothing any more: it is settled and reviewed, or would stay anyway */
     UT_hash_handle hh;
 };
 

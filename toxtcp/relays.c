@@ -435,13 +435,20 @@ static void put_to_sleep(struct relay *relay)
     relay_set_phase(relay, RELAY_ASLEEP);
 }
 
+/* Then its settling is no reason to wake up. Should it lose its purpose later, it is reviewed for that. */
+static bool stays_when_settled(struct relay_view view, const struct relay_totals *totals)
+{
+    view.settled = true;
+    return relay_choice_verdict(&view, totals) == RELAY_STAY;
+}
+
 void relay_review(struct relay *relay)
 {
     const struct relay_view view = view_of(relay);
     const struct relay_totals totals = totals_of(relay->connections);
 
-    if (view.settled && !relay->judged) {
-        relay->judged = true;
+    if (relay->phase == RELAY_CONNECTED) {
+        relay->judged = view.settled || stays_when_settled(view, &totals);
         relay_rekey(relay);
     }
     switch (relay_choice_verdict(&view, &totals)) {
