@@ -25,6 +25,27 @@ EXTRA_DIST += \
 	toxtcp_test/vectors/make_vectors.py
 
 if WITH_TESTS
+
+if WITH_EV
+# Against tox-bootstrapd and libtoxcore, which must be there. They wait most of their time, so they start first.
+check_LTLIBRARIES += toxtcp_test/libinterop.la
+toxtcp_test_libinterop_la_SOURCES = \
+	toxtcp_test/interop/bootstrapd.c \
+	toxtcp_test/interop/bootstrapd.h \
+	toxtcp_test/interop/raw_client.c \
+	toxtcp_test/interop/raw_client.h \
+	toxtcp_test/interop/scene.c \
+	toxtcp_test/interop/scene.h
+interop_tests = \
+	toxtcp_test/interop/check_bootstrapd \
+	toxtcp_test/interop/check_toxcore
+check_PROGRAMS += $(interop_tests)
+TESTS += $(interop_tests)
+toxtcp_test_interop_check_bootstrapd_LDADD = toxtcp_test/libinterop.la $(ev_test_libs)
+toxtcp_test_interop_check_toxcore_LDADD = toxtcp_test/libinterop.la $(ev_test_libs) $(TOXCORE_LIBS)
+toxtcp_test_interop_check_toxcore_CFLAGS = $(AM_CFLAGS) $(TOXCORE_CFLAGS)
+endif
+
 TESTS += \
 	toxtcp_test/headers.sh \
 	toxtcp_test/vectors/check_vectors.sh
@@ -53,18 +74,20 @@ toxtcp_test_libsupport_la_SOURCES = \
 	toxtcp_test/vectors/bootstrapd.h \
 	toxtcp_test/vectors/vectors.h
 
+# Those that take longest come first, so that none of them is left over at the end.
 core_tests = \
+	toxtcp_test/check_connections_trouble \
+	toxtcp_test/check_server_faults \
+	toxtcp_test/check_client_faults \
+	toxtcp_test/check_connections_life \
 	toxtcp_test/check_address \
 	toxtcp_test/check_box \
 	toxtcp_test/check_buffer \
 	toxtcp_test/check_channel \
 	toxtcp_test/check_client \
-	toxtcp_test/check_client_faults \
 	toxtcp_test/check_client_time \
 	toxtcp_test/check_connections \
-	toxtcp_test/check_connections_life \
 	toxtcp_test/check_connections_onion \
-	toxtcp_test/check_connections_trouble \
 	toxtcp_test/check_env \
 	toxtcp_test/check_error \
 	toxtcp_test/check_handshake \
@@ -76,7 +99,6 @@ core_tests = \
 	toxtcp_test/check_relay_choice \
 	toxtcp_test/check_routes \
 	toxtcp_test/check_server \
-	toxtcp_test/check_server_faults \
 	toxtcp_test/check_server_limits
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
@@ -113,24 +135,6 @@ toxtcp_test_check_ev_SOURCES = \
 	toxtcp_test/check_ev_stream.c \
 	toxtcp_test/check_ev_world.c
 toxtcp_test_check_ev_LDADD = $(ev_test_libs)
-
-# Against tox-bootstrapd and libtoxcore, which must be there.
-check_LTLIBRARIES += toxtcp_test/libinterop.la
-toxtcp_test_libinterop_la_SOURCES = \
-	toxtcp_test/interop/bootstrapd.c \
-	toxtcp_test/interop/bootstrapd.h \
-	toxtcp_test/interop/raw_client.c \
-	toxtcp_test/interop/raw_client.h \
-	toxtcp_test/interop/scene.c \
-	toxtcp_test/interop/scene.h
-interop_tests = \
-	toxtcp_test/interop/check_bootstrapd \
-	toxtcp_test/interop/check_toxcore
-check_PROGRAMS += $(interop_tests)
-TESTS += $(interop_tests)
-toxtcp_test_interop_check_bootstrapd_LDADD = toxtcp_test/libinterop.la $(ev_test_libs)
-toxtcp_test_interop_check_toxcore_LDADD = toxtcp_test/libinterop.la $(ev_test_libs) $(TOXCORE_LIBS)
-toxtcp_test_interop_check_toxcore_CFLAGS = $(AM_CFLAGS) $(TOXCORE_CFLAGS)
 endif
 
 if WITH_APPS

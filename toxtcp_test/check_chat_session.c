@@ -1,6 +1,7 @@
 /* Tests of the chat's end-to-end layer, in virtual time over a network that misbehaves. SPDX-License-Identifier: ISC */
 #include <check.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <toxtcp/error.h>
@@ -99,7 +100,9 @@ START_TEST(no_needless_packets)
         (void)world_run(100);
     }
     ck_assert_uint_eq(world.record_count, 205);
-    ck_assert_uint_eq(world.ends[0].every_way_count + world.ends[1].every_way_count, 0);
+    /* Only the hellos went every way. */
+    ck_assert_uint_eq(world.ends[0].every_way_count, 2);
+    ck_assert_uint_eq(world.ends[1].every_way_count, 1);
     world_assert_shown(1, 1, 101);
 }
 END_TEST
@@ -164,6 +167,7 @@ START_TEST(what_is_sent_again_goes_every_way)
     (void)world_run(1000);
     world.drop_from = world.record_count;
     world.drop_to = world.drop_from + 1;
+    world.ends[0].every_way_count = world.ends[1].every_way_count = 0;
     world_say_numbered(0, 2, 2);
     ck_assert_uint_eq(world.ends[0].every_way_count, 0);
     (void)world_run(1000);
@@ -186,6 +190,7 @@ START_TEST(a_new_path_does_not_wait_for_the_timer)
     (void)world_run(1000);
     world.drop_from = world.record_count;
     world.drop_to = world.drop_from + 20;
+    world.ends[0].every_way_count = 0;
     world_say_numbered(0, 2, 21);
     world.drop_to = world.record_count;
     session_path_changed(world.ends[0].session, world.now_ms + 1);
@@ -277,6 +282,7 @@ START_TEST(a_refused_acknowledgement_is_made_good)
     world_say_numbered(0, 1, 1);
     (void)world_run(1000);
     world.ends[1].refusal = TOXTCP_ERR_WOULD_BLOCK;
+    world.ends[0].every_way_count = 0;
     world_say_numbered(0, 2, 2);
     (void)world_run(DELAY_MS);
     world_assert_shown(1, 1, 2);
@@ -298,6 +304,56 @@ START_TEST(no_memory_counts_as_a_loss)
     (void)world_run(5000);
     world_assert_shown(1, 1, 1);
     world_assert_idle();
+}
+END_TEST
+
+/* The best way is dead from the start and another one works: nobody waits for the dead one to be found out. */
+START_TEST(hellos_go_every_way)
+{
+    world.frozen = true;
+    session_path_changed(world.ends[0].session, world.now_ms);
+    (void)world_run(4 * DELAY_MS);
+    ck_assert(world_info_of(0).ready);
+    ck_assert(world_info_of(1).ready);
+    world_say_numbered(0, 1, 1);
+    (void)world_run(1000 + 2 * DELAY_MS);
+    world_assert_shown(1, 1, 1);
+    (void)world_run(3000);
+    ck_assert_uint_eq(world.ends[0].delivered, 1);
+    world_assert_idle();
+}
+END_TEST
+
+START_TEST(a_dead_best_way_is_told_though_answers_come)
+{
+    world_say_numbered(0, 1, 5);
+    (void)world_run(1000);
+    ck_assert_uint_eq(world.ends[0].stalled_count, 0);
+    world.frozen = true;
+    for (unsigned i = 6; i <= 8; i++) {
+        ck_assert_uint_eq(world.ends[0].stalled_count, 0);
+        world_say_numbered(0, i, i);
+        (void)world_run(1500);
+        ck_assert_uint_eq(world.ends[0].delivered, i);
+    }
+    ck_assert_uint_eq(world.ends[0].stalled_count, 1);
+    world_assert_shown(1, 1, 8);
+    world_assert_idle();
+}
+END_TEST
+
+/* Now and then a segment is lost: the best way works all the same. */
+START_TEST(a_loss_now_and_then_is_no_dead_way)
+{
+    for (unsigned i = 1; i <= 60; i++) {
+        world.frozen = i % 3 != 1;
+        world_say_numbered(0, i, i);
+        (void)world_run(5000);
+        ck_assert_uint_eq(world.ends[0].delivered, i);
+    }
+    ck_assert_uint_gt(world_info_of(0).segments_sent, 90);
+    ck_assert_uint_eq(world.ends[0].stalled_count, 0);
+    world_assert_shown(1, 1, 60);
 }
 END_TEST
 
@@ -376,6 +432,157 @@ START_TEST(both_restart_again_and_again)
 }
 END_TEST
 
+/* --- One pair of keys in two places --- */
+
+static void assert_shown_once(int at, const char *text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < world.ends[at].shown_count; i++) {
+        count += strcmp(world.ends[at].shown[i], text) == 0 ? 1 : 0;
+    }
+    ck_assert_msg(count == 1, "\"%s\" was shown %zu times", text, count);
+}
+
+static bool is_shown(int at, const char *text)
+{
+    for (size_t i = 0; i < world.ends[at].shown_count; i++) {
+        if (strcmp(world.ends[at].shown[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void let_only(int end)
+{
+    world.ends[0].away = end != 0;
+    world.ends[TWIN].away = end != TWIN;
+}
+
+/* One place, the other one, and the first one again: end 1 has forgotten how far it was with that. */
+START_TEST(the_first_place_speaks_again)
+{
+    world_say_numbered(0, 1, 2);
+    (void)world_run(1000);
+    world_start_twin();
+    let_only(TWIN);
+    ck_assert_int_eq(world_say(TWIN, "from elsewhere"), TOXTCP_OK);
+    (void)world_run(5000);
+    ck_assert_uint_eq(world.ends[TWIN].delivered, 1);
+    let_only(0);
+    world_say_numbered(0, 3, 4);
+    (void)world_run(5000);
+    ck_assert_uint_eq(world.ends[0].delivered, 4);
+    ck_assert_uint_eq(world.ends[1].shown_count, 5);
+    assert_shown_once(1, "line 1");
+    assert_shown_once(1, "line 2");
+    assert_shown_once(1, "from elsewhere");
+    assert_shown_once(1, "line 3");
+    assert_shown_once(1, "line 4");
+    world_assert_idle();
+}
+END_TEST
+
+/* The same with the listener in two places, of which each thinks that it has been spoken to all the time. */
+START_TEST(the_first_place_is_spoken_to_again)
+{
+    world_say_numbered(1, 1, 2);
+    (void)world_run(1000);
+    world_start_twin();
+    for (unsigned i = 3; i < 43; i += 2) {
+        int place = i % 4 == 3 ? TWIN : 0;
+
+        let_only(place);
+        session_path_changed(world.ends[place].session, world.now_ms);
+        world_say_numbered(1, i, i + 1);
+        (void)world_run(20000);
+        ck_assert_uint_eq(world.ends[1].delivered, i + 1);
+    }
+    ck_assert_uint_eq(world.ends[0].shown_count + world.ends[TWIN].shown_count, 42);
+    world_assert_idle();
+}
+END_TEST
+
+/* What was recorded in a pair does not open in a later one of the same programs. */
+START_TEST(a_pair_does_not_come_back)
+{
+    size_t recorded;
+
+    world_say_numbered(0, 1, 5);
+    (void)world_run(1000);
+    recorded = world.record_count;
+    world_start_twin();
+    let_only(TWIN);
+    ck_assert_int_eq(world_say(TWIN, "from elsewhere"), TOXTCP_OK);
+    (void)world_run(5000);
+    let_only(0);
+    session_path_changed(world.ends[0].session, world.now_ms);
+    world_say_numbered(0, 6, 6);
+    (void)world_run(5000);
+    ck_assert_uint_eq(world.ends[1].shown_count, 7);
+    for (size_t i = 0; i < recorded; i++) {
+        int to = world.record[i].to;
+
+        session_receive(world.ends[to].session, world.record[i].bytes, world.record[i].len, world.now_ms);
+    }
+    (void)world_run(5000);
+    ck_assert_uint_eq(world.ends[1].shown_count, 7);
+    ck_assert_uint_eq(world.ends[0].delivered, 6);
+}
+END_TEST
+
+static void say_from(int end, unsigned count)
+{
+    char text[32];
+
+    for (unsigned i = 1; i <= count; i++) {
+        (void)snprintf(text, sizeof text, "from %d: %u", end, (unsigned)world_info_of(end).sent + 1);
+        ck_assert_int_eq(world_say(end, text), TOXTCP_OK);
+    }
+}
+
+/* Whatever that end was told to be delivered was shown by one of those that have the other key. */
+static void assert_delivered_was_shown(int end)
+{
+    char text[32];
+
+    for (uint64_t i = 1; i <= world.ends[end].delivered; i++) {
+        bool shown;
+
+        (void)snprintf(text, sizeof text, "from %d: %u", end, (unsigned)i);
+        shown = end == 1 ? is_shown(0, text) || is_shown(TWIN, text) : is_shown(1, text);
+        ck_assert_msg(shown, "delivered but not shown: %s", text);
+    }
+}
+
+START_TEST(both_places_live_at_once)
+{
+    world.seed = (uint64_t)_i + 5;
+    world.loss_percent = 5 * ((uint32_t)_i % 3);
+    world.double_percent = 10 * ((uint32_t)_i % 2);
+    world.jitter_ms = _i % 4 == 3 ? 200 : 0;
+    world_start_twin();
+    for (int round = 0; round < 60; round++) {
+        say_from((int)world_dice(END_COUNT), 1 + world_dice(2));
+        (void)world_run(world_dice(1500));
+        for (int end = 0; end < END_COUNT; end++) {
+            assert_delivered_was_shown(end);
+        }
+    }
+    world.loss_percent = 0;
+    /* One of them leaves: the other one gets all through. */
+    let_only(0);
+    (void)world_run(60000);
+    ck_assert_uint_eq(world_info_of(0).waiting, 0);
+    ck_assert_uint_eq(world_info_of(1).waiting, 0);
+    ck_assert_uint_gt(world.ends[0].delivered, 10);
+    for (int end = 0; end < END_COUNT; end++) {
+        assert_delivered_was_shown(end);
+    }
+}
+END_TEST
+
 /* --- An enemy --- */
 
 static void play_again(int to)
@@ -430,6 +637,68 @@ START_TEST(nothing_is_shown_by_the_next_run_when_played_again)
     play_again(1);
     (void)world_run(20000);
     world_assert_shown(1, 51, 51);
+    world_assert_idle();
+}
+END_TEST
+
+/* Data that is played again makes us answer now and then, not each time. */
+START_TEST(data_played_again_is_not_answered_without_end)
+{
+    world_say_numbered(0, 1, 20);
+    (void)world_run(1000);
+    world.ends[1].sent_count = world.ends[1].every_way_count = 0;
+    for (int i = 0; i < 10; i++) {
+        for (size_t packet = 0; packet < 25; packet++) {
+            if (world.record[packet].to == 1 && world.record[packet].len > SESSION_PACKET_MAX - SESSION_SEGMENT_MAX) {
+                session_receive(world.ends[1].session, world.record[packet].bytes, world.record[packet].len,
+                                world.now_ms);
+            }
+        }
+    }
+    ck_assert_uint_ge(world.ends[1].sent_count, 1);
+    ck_assert_uint_le(world.ends[1].sent_count, 8);
+    ck_assert_uint_eq(world.ends[1].sent_count, world.ends[1].every_way_count);
+    world_assert_shown(1, 1, 20);
+}
+END_TEST
+
+/* The hello of the peer with its challenge, played again while much is under way; or several, which differ. */
+static uint64_t data_sent_for_old_hellos(bool differ)
+{
+    uint64_t before = world_info_of(0).segments_sent;
+    struct session_box box;
+    struct session_packet hello;
+    uint8_t plain[SESSION_PLAIN_MAX];
+    uint8_t bytes[SESSION_PACKET_MAX];
+
+    ck_assert_int_eq(session_box_init(&box, &world.ends[0].keys, &world.ends[1].keys.public_key), TOXTCP_OK);
+    ck_assert(session_packet_open(&box, world.record[1].bytes, world.record[1].len, plain, &hello));
+    ck_assert_int_eq(session_box_init(&box, &world.ends[1].keys, &world.ends[0].keys.public_key), TOXTCP_OK);
+    for (int i = 0; i < 20; i++) {
+        hello.challenge.bytes[0] = (uint8_t)(hello.challenge.bytes[0] + (differ ? 1 : 0));
+        session_receive(world.ends[0].session, bytes, session_packet_seal(&box, &hello, bytes), world.now_ms);
+    }
+    return world_info_of(0).segments_sent - before;
+}
+
+START_TEST(an_old_hello_does_not_send_all_again)
+{
+    /* Before the peer has answered anything, its question may be a true one: once. */
+    world.drop_from = 3;
+    world.drop_to = 3 + 30;
+    world_say_numbered(0, 1, 30);
+    (void)world_run(2 * DELAY_MS);
+    ck_assert_uint_eq(world_info_of(0).segments_sent, 30);
+    world.loss_percent = 100;
+    ck_assert_uint_eq(data_sent_for_old_hellos(false), 30);
+    world.loss_percent = 0;
+    (void)world_run(20000);
+    world_assert_shown(1, 1, 30);
+    /* From then on the peer knows us. */
+    world_say_numbered(0, 31, 60);
+    ck_assert_uint_eq(data_sent_for_old_hellos(true), 0);
+    (void)world_run(5000);
+    world_assert_shown(1, 1, 60);
     world_assert_idle();
 }
 END_TEST
@@ -612,6 +881,9 @@ static void add_bad_network(Suite *suite)
     tcase_add_test(test_case, a_new_path_does_not_wait_for_the_timer);
     tcase_add_test(test_case, silence_is_told_and_asked_into_less_and_less);
     tcase_add_test(test_case, silence_before_the_first_answer);
+    tcase_add_test(test_case, hellos_go_every_way);
+    tcase_add_test(test_case, a_dead_best_way_is_told_though_answers_come);
+    tcase_add_test(test_case, a_loss_now_and_then_is_no_dead_way);
     tcase_add_test(test_case, a_refused_path_has_no_timer);
     tcase_add_test(test_case, a_path_refused_under_way);
     tcase_add_test(test_case, a_refused_acknowledgement_is_made_good);
@@ -629,6 +901,8 @@ static void add_restarts_and_enemies(Suite *suite)
     tcase_add_test(test_case, the_receiver_restarts_in_the_middle_of_a_message);
     tcase_add_test(test_case, the_sender_restarts);
     tcase_add_loop_test(test_case, both_restart_again_and_again, 0, 5);
+    tcase_add_test(test_case, data_played_again_is_not_answered_without_end);
+    tcase_add_test(test_case, an_old_hello_does_not_send_all_again);
     tcase_add_test(test_case, nothing_is_shown_twice_when_played_again);
     tcase_add_test(test_case, nothing_is_shown_by_the_next_run_when_played_again);
     tcase_add_test(test_case, an_older_run_of_the_peer_does_not_come_back);
@@ -637,6 +911,19 @@ static void add_restarts_and_enemies(Suite *suite)
     tcase_add_test(test_case, a_stranger_is_not_heard);
     tcase_add_test(test_case, a_peer_that_lies);
     tcase_add_test(test_case, keys_that_cannot_be);
+    suite_add_tcase(suite, test_case);
+}
+
+static void add_two_places(Suite *suite)
+{
+    TCase *test_case = tcase_create("one pair of keys in two places");
+
+    tcase_add_checked_fixture(test_case, world_set_up, world_tear_down);
+    tcase_set_timeout(test_case, 60);
+    tcase_add_test(test_case, the_first_place_speaks_again);
+    tcase_add_test(test_case, the_first_place_is_spoken_to_again);
+    tcase_add_test(test_case, a_pair_does_not_come_back);
+    tcase_add_loop_test(test_case, both_places_live_at_once, 0, 12);
     suite_add_tcase(suite, test_case);
 }
 
@@ -649,6 +936,7 @@ int main(void)
     add_good_network(suite);
     add_bad_network(suite);
     add_restarts_and_enemies(suite);
+    add_two_places(suite);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -29,6 +29,19 @@ static void fly(const uint8_t *bytes, size_t len, int to)
     world.flying_count++;
 }
 
+static int peer_of(const struct end *end)
+{
+    return end->index == 1 ? 0 : 1;
+}
+
+static void fly_to_peer(const struct end *end, const uint8_t *bytes, size_t len)
+{
+    fly(bytes, len, peer_of(end));
+    if (end->index == 1 && world.ends[TWIN].session != NULL) {
+        fly(bytes, len, TWIN);
+    }
+}
+
 static int transmit(void *user, const uint8_t *bytes, size_t len, bool every_way)
 {
     struct end *end = user;
@@ -44,16 +57,16 @@ static int transmit(void *user, const uint8_t *bytes, size_t len, bool every_way
     if (world.record_count < RECORD_MAX) {
         memcpy(world.record[world.record_count].bytes, bytes, len);
         world.record[world.record_count].len = len;
-        world.record[world.record_count].to = 1 - end->index;
+        world.record[world.record_count].to = peer_of(end);
     }
     world.record_count++;
-    if ((world.record_count > world.drop_from && world.record_count <= world.drop_to) ||
+    if ((world.record_count > world.drop_from && world.record_count <= world.drop_to) || (world.frozen && !every_way) ||
         world_dice(100) < world.loss_percent) {
         return TOXTCP_OK;
     }
-    fly(bytes, len, 1 - end->index);
+    fly_to_peer(end, bytes, len);
     if (world_dice(100) < world.double_percent) {
-        fly(bytes, len, 1 - end->index);
+        fly_to_peer(end, bytes, len);
     }
     return TOXTCP_OK;
 }
@@ -88,7 +101,7 @@ const struct session_callbacks world_callbacks = {transmit, show, delivered, sta
 static void start(struct end *end)
 {
     ck_assert_int_eq(
-        session_new(&end->keys, &world.ends[1 - end->index].keys.public_key, &world_callbacks, end, &end->session),
+        session_new(&end->keys, &world.ends[peer_of(end)].keys.public_key, &world_callbacks, end, &end->session),
         TOXTCP_OK);
 }
 
@@ -110,6 +123,12 @@ void world_restart(struct end *end)
     start(end);
 }
 
+void world_start_twin(void)
+{
+    world.ends[TWIN].keys = world.ends[0].keys;
+    start(&world.ends[TWIN]);
+}
+
 void world_set_up(void)
 {
     ck_assert_int_eq(toxtcp_env_new(NULL, &world.env), TOXTCP_OK);
@@ -118,20 +137,23 @@ void world_set_up(void)
     world.flying_count = world.record_count = 0;
     world.loss_percent = world.double_percent = world.jitter_ms = 0;
     world.drop_from = world.drop_to = 0;
+    world.frozen = false;
     world.seed = 1;
     world.now_ms = 1000000;
     for (int i = 0; i < 2; i++) {
         world.ends[i] = (struct end){.index = i};
         toxtcp_key_pair_generate(world.env, &world.ends[i].keys);
     }
+    world.ends[TWIN] = (struct end){.index = TWIN};
     start(&world.ends[0]);
     start(&world.ends[1]);
 }
 
 void world_tear_down(void)
 {
-    stop(&world.ends[0]);
-    stop(&world.ends[1]);
+    for (int i = 0; i < END_COUNT; i++) {
+        stop(&world.ends[i]);
+    }
     free(world.flying);
     free(world.record);
     toxtcp_env_free(world.env);
@@ -144,10 +166,20 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static bool acts(const struct end *end)
+{
+    return end->session != NULL && !end->away;
+}
+
 static uint64_t next_event(void)
 {
-    uint64_t next = smaller(session_deadline(world.ends[0].session), session_deadline(world.ends[1].session));
+    uint64_t next = TOXTCP_NEVER;
 
+    for (int i = 0; i < END_COUNT; i++) {
+        if (acts(&world.ends[i])) {
+            next = smaller(next, session_deadline(world.ends[i].session));
+        }
+    }
     for (size_t i = 0; i < world.flying_count; i++) {
         next = smaller(next, world.flying[i].at_ms);
     }
@@ -164,7 +196,9 @@ static void land_due(void)
             continue;
         }
         memmove(&world.flying[i], &world.flying[i + 1], (--world.flying_count - i) * sizeof *world.flying);
-        session_receive(world.ends[packet.to].session, packet.bytes, packet.len, world.now_ms);
+        if (acts(&world.ends[packet.to])) {
+            session_receive(world.ends[packet.to].session, packet.bytes, packet.len, world.now_ms);
+        }
     }
 }
 
@@ -177,8 +211,11 @@ size_t world_run(uint64_t ms)
     while (next_event() <= end_ms) {
         world.now_ms = next_event() > world.now_ms ? next_event() : world.now_ms;
         land_due();
-        session_expire(world.ends[0].session, world.now_ms);
-        session_expire(world.ends[1].session, world.now_ms);
+        for (int i = 0; i < END_COUNT; i++) {
+            if (acts(&world.ends[i])) {
+                session_expire(world.ends[i].session, world.now_ms);
+            }
+        }
         ck_assert_msg(++moments < 1000000, "time stands still");
     }
     world.now_ms = end_ms;

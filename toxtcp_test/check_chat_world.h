@@ -2,6 +2,7 @@
 #ifndef TEST_CHECK_CHAT_WORLD_H
 #define TEST_CHECK_CHAT_WORLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@
 
 #include "../apps/chat/session.h"
 
+enum { TWIN = 2, END_COUNT = 3 };
 enum { SHOWN_MAX = 2048, FLYING_MAX = 8192, RECORD_MAX = 4096, DELAY_MS = 20 };
 
 struct packet {
@@ -23,6 +25,7 @@ struct end {
     struct toxtcp_key_pair keys;
     struct session *session;
     int index;
+    bool away;   /* the program is held: nothing reaches it, and it does nothing */
     int refusal; /* what transmit() returns instead of sending */
     char *shown[SHOWN_MAX];
     size_t shown_len[SHOWN_MAX];
@@ -35,7 +38,7 @@ struct end {
 
 struct chat_world {
     struct toxtcp_env *env;
-    struct end ends[2];
+    struct end ends[END_COUNT]; /* the last one is the twin, or has no session */
     struct packet *flying;
     size_t flying_count;
     struct packet *record; /* all packets ever sent */
@@ -44,6 +47,7 @@ struct chat_world {
     uint32_t loss_percent;
     uint32_t double_percent;
     uint32_t jitter_ms;
+    bool frozen;        /* the best way is dead: only what goes every way arrives */
     uint64_t drop_from; /* packets number drop_from.. before drop_to are lost, counted over both ends */
     uint64_t drop_to;
     uint64_t seed;
@@ -64,6 +68,9 @@ size_t world_run(uint64_t ms);
 
 /* Another run of that end's program: what it has shown and counted is forgotten. */
 void world_restart(struct end *end);
+
+/* Runs the program of end 0 in a second place too, with the same keys: both hear what end 1 says. */
+void world_start_twin(void);
 
 /* One end sends a text, or "line FIRST".."line LAST". */
 int world_say(int from, const char *text);

@@ -7,8 +7,15 @@
 
 #include "../common/address_text.h"
 #include "commands.h"
+#include "session_packet.h"
 
-enum { PING_AGAIN_MS = 10000, PROMPT_SIZE = TEXT_NAME_MAX + 3 };
+enum {
+    PING_AGAIN_MS = 10000,
+    SHORT_LIVED_MS = 5000, /* a connection that is over so soon was not wanted there */
+    DATA_PACKET_MIN = SESSION_MARK_SIZE + SESSION_NONCE_SIZE + SESSION_MAC_SIZE + SESSION_DATA_SIZE,
+    SHORT_LIVED_MAX = 3, /* so many in a row are no accident */
+    PROMPT_SIZE = TEXT_NAME_MAX + 3
+};
 
 static uint64_t now(const struct chat *chat)
 {
@@ -104,7 +111,7 @@ static void message_received(void *user, const uint8_t *text, size_t len)
 
 static void finish_when_delivered(struct chat *chat)
 {
-    if (chat->input_over && chat_waiting(chat) == 0) {
+    if (chat->input_over && chat_waiting(chat) == 0 && !console_has_unwritten(chat->console)) {
         chat_stop(chat);
     }
 }
@@ -169,6 +176,11 @@ static void peer_data(void *user, struct toxtcp_peer handle, void *peer_user, st
     (void)user;
     (void)handle;
     (void)relay;
+    /* Text is dropped while nobody reads what we print: the peer sends it again, as it does when a relay loses it.
+     * Shorter packets carry none, and what we sent is to be acknowledged all the same. */
+    if (len >= DATA_PACKET_MIN && !console_is_writable(peer->chat->console)) {
+        return;
+    }
     session_receive(peer->session, data, len, now(peer->chat));
     arm_timer(peer);
 }
@@ -254,6 +266,24 @@ static void say_relay_state(struct chat *chat, struct chat_relay *relay, enum to
     relay->said_error = error;
 }
 
+/* A relay lets a key in once, and the newcomer wins: two programs with one key throw each other out for ever. */
+static void suspect_same_key(struct chat *chat, struct chat_relay *relay, enum toxtcp_relay_state state)
+{
+    bool was_connected = relay->connected_at_ms != TOXTCP_NEVER;
+
+    if (state == TOXTCP_RELAY_CONNECTED) {
+        relay->connected_at_ms = now(chat);
+    } else if (was_connected) {
+        relay->cut_short = now(chat) - relay->connected_at_ms < SHORT_LIVED_MS ? relay->cut_short + 1 : 0;
+        relay->connected_at_ms = TOXTCP_NEVER;
+    }
+    if (relay->cut_short >= SHORT_LIVED_MAX && !chat->said_same_key) {
+        chat->said_same_key = true;
+        console_status(chat->console,
+                       "relays close the connection again and again: is another program using this key?");
+    }
+}
+
 static void say_if_all_are_down(struct chat *chat)
 {
     for (size_t i = 0; i < chat->relay_count; i++) {
@@ -280,6 +310,7 @@ static void relay_state(void *user, struct toxtcp_relay handle, enum toxtcp_rela
         return;
     }
     say_relay_state(chat, relay, state, error);
+    suspect_same_key(chat, relay, state);
     if (state == TOXTCP_RELAY_CONNECTED) {
         chat->ever_connected = true;
         chat->said_all_down = false;
@@ -317,6 +348,9 @@ bool chat_say(struct chat *chat, const char *text, size_t len)
     int error = session_send(peer->session, (const uint8_t *)text, len, now(chat), &number);
 
     arm_timer(peer);
+    if (error == TOXTCP_OK) {
+        chat->warned_of_loss = false;
+    }
     if (error == TOXTCP_ERR_FULL && !console_is_interactive(chat->console)) {
         return false;
     }
@@ -370,7 +404,8 @@ void chat_input_over(struct chat *chat)
         return;
     }
     chat->input_over = true;
-    if (chat_waiting(chat) > 0) {
+    console_end_input(chat->console);
+    if (chat_waiting(chat) > 0 || console_has_unwritten(chat->console)) {
         ev_timer_set(&chat->patience, (double)chat->options->wait_s, 0.0);
         ev_timer_start(chat->loop, &chat->patience);
         return;
@@ -389,6 +424,21 @@ static void input_over(void *user)
     }
 }
 
+static const char *why_undelivered(const struct chat *chat, const struct chat_peer *peer)
+{
+    struct toxtcp_connections_info info;
+
+    toxtcp_connections_get_info(chat->connections, &info);
+    if (!chat->ever_connected) {
+        return "no relay could be reached";
+    }
+    if (info.connected_count == 0) {
+        return "no relay can be reached any more";
+    }
+    return peer->state != TOXTCP_PEER_ONLINE ? "this peer was not there on any of the relays"
+                                             : "this peer did not answer";
+}
+
 static void explain_undelivered(struct chat *chat)
 {
     for (size_t i = 0; i < chat->peer_count; i++) {
@@ -398,10 +448,7 @@ static void explain_undelivered(struct chat *chat)
         session_get_info(peer->session, &info);
         if (info.waiting > 0) {
             console_status(chat->console, "not delivered to %s: %lu messages, because %s", peer->option->name,
-                           (unsigned long)info.waiting,
-                           !chat->ever_connected               ? "no relay could be reached"
-                           : peer->state != TOXTCP_PEER_ONLINE ? "this peer was not there on any of the relays"
-                                                               : "this peer did not answer");
+                           (unsigned long)info.waiting, why_undelivered(chat, peer));
             chat->exit_status = chat->ever_connected ? EXIT_UNDELIVERED : EXIT_NO_RELAY;
         }
     }
@@ -413,7 +460,12 @@ void chat_stop(struct chat *chat)
         return;
     }
     chat->stopped = true;
+    console_end_input(chat->console);
     explain_undelivered(chat);
+    if (console_has_unwritten(chat->console)) {
+        console_status(chat->console, "messages that came were not written: nobody reads our standard output");
+        chat->exit_status = EXIT_OUTPUT;
+    }
     if (!chat->ever_connected && chat_waiting(chat) > 0) {
         commands_list_relays(chat);
     }
@@ -425,7 +477,13 @@ static void stop_asked(void *user)
     chat_stop(user);
 }
 
-static const struct console_callbacks console_callbacks = {.line = line_came, .over = input_over, .stop = stop_asked};
+static void all_written(void *user)
+{
+    finish_when_delivered(user);
+}
+
+static const struct console_callbacks console_callbacks = {
+    .line = line_came, .over = input_over, .stop = stop_asked, .written = all_written};
 
 /* --- Beginning and end --- */
 
@@ -500,7 +558,8 @@ static void take_relays(struct chat *chat)
 
     chat->relay_count = list->count < TOXTCP_PEER_RELAYS_MAX ? list->count : TOXTCP_PEER_RELAYS_MAX;
     for (size_t i = 0; i < chat->relay_count; i++) {
-        chat->relays[i] = (struct chat_relay){.entry = &list->entries[i], .said = TOXTCP_RELAY_CONNECTING};
+        chat->relays[i] = (struct chat_relay){
+            .entry = &list->entries[i], .said = TOXTCP_RELAY_CONNECTING, .connected_at_ms = TOXTCP_NEVER};
     }
 }
 

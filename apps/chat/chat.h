@@ -15,11 +15,11 @@
 #include "session.h"
 
 enum {
-    EXIT_UNDELIVERED = 1,
+    EXIT_UNDELIVERED = 1, /* or a line was not understood */
     EXIT_COMMAND_LINE = 2,
     EXIT_KEYS_FILE = 3,
-    EXIT_NO_RELAY = 4,
-    STRANGERS_MAX = 8 /* strangers that are spoken of */
+    EXIT_NO_RELAY = 4, /* 5 is EXIT_OUTPUT */
+    STRANGERS_MAX = 8  /* strangers that are spoken of */
 };
 
 struct chat;
@@ -29,6 +29,8 @@ struct chat_relay {
     struct toxtcp_relay handle;
     enum toxtcp_relay_state said; /* what was last said of it */
     int said_error;
+    uint64_t connected_at_ms;
+    uint32_t cut_short; /* connections in a row that did not last */
 };
 
 struct chat_peer {
@@ -60,8 +62,9 @@ struct chat {
     ev_timer patience;        /* after the end of the input */
     bool input_over;
     bool stopped;
-    bool warned_of_loss;     /* /quit was refused once */
+    bool warned_of_loss;     /* /quit was refused once, and nothing was said since */
     bool ever_connected;     /* to any relay */
+    bool said_same_key;      /* asked whether another program uses our key */
     bool said_all_down;      /* no relay can be reached: said until one is */
     uint64_t last_pinged_ms; /* because a peer did not answer; TOXTCP_NEVER: not yet */
     struct toxtcp_public_key strangers[STRANGERS_MAX];

@@ -89,19 +89,20 @@ static void list_relay(struct chat *chat, const struct chat_relay *relay)
     char address[ENDPOINT_TEXT_SIZE];
     char round_trip[ROUND_TRIP_SIZE];
     char primary[NAMES_SIZE];
+    bool failed;
 
     endpoint_text_format(&endpoint, address);
     if (toxtcp_relay_get_info(chat->connections, relay->handle, &info) != TOXTCP_OK) {
         console_status(chat->console, "relay %s: not used", address);
         return;
     }
+    failed = info.state != TOXTCP_RELAY_CONNECTED && info.last_error != 0;
     format_round_trip(info.rtt_ms, round_trip);
     format_primary(chat, relay->handle, primary);
     console_status(chat->console, "relay %s: %s%s%s%s%s%s", address, relay_state_name(info.state),
                    info.state == TOXTCP_RELAY_CONNECTED ? ", " : "",
-                   info.state == TOXTCP_RELAY_CONNECTED ? round_trip : "", primary,
-                   info.last_error != 0 ? ", last error: " : "",
-                   info.last_error != 0 ? toxtcp_strerror(info.last_error) : "");
+                   info.state == TOXTCP_RELAY_CONNECTED ? round_trip : "", primary, failed ? ", last error: " : "",
+                   failed ? toxtcp_strerror(info.last_error) : "");
 }
 
 void commands_list_relays(struct chat *chat)
@@ -137,6 +138,15 @@ static void list_peers(struct chat *chat)
     }
 }
 
+/* Nobody watches a script's lines: its exit status must tell that one was no use. */
+static void not_obeyed(struct chat *chat, const char *why)
+{
+    console_status(chat->console, "%s", why);
+    if (!console_is_interactive(chat->console)) {
+        chat->exit_status = EXIT_UNDELIVERED;
+    }
+}
+
 static void set_target(struct chat *chat, const char *name, size_t len)
 {
     for (size_t i = 0; i < chat->peer_count; i++) {
@@ -147,7 +157,7 @@ static void set_target(struct chat *chat, const char *name, size_t len)
             return;
         }
     }
-    console_status(chat->console, "there is no peer of that name; /peers lists them");
+    not_obeyed(chat, "there is no peer of that name; /peers lists them");
 }
 
 /* Nobody loses a message by leaving too early without having been told. */
@@ -204,6 +214,6 @@ void commands_run(struct chat *chat, const char *line, size_t len)
     } else if (is_word(line, word_len, "/help")) {
         help(chat);
     } else {
-        console_status(chat->console, "this is no command, and was not sent; /help lists them, and // sends a /");
+        not_obeyed(chat, "this is no command, and was not sent; /help lists them, and // sends a /");
     }
 }

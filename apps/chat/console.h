@@ -11,6 +11,9 @@
 struct console;
 struct ev_loop;
 
+/* The exit status when a message could not be written. */
+enum { EXIT_OUTPUT = 5 };
+
 struct console_callbacks {
     /* A line without its end. Returns false to get the very same line again after console_resume(). */
     bool (*line)(void *user, const char *text, size_t len);
@@ -18,6 +21,8 @@ struct console_callbacks {
     void (*over)(void *user);
     /* Somebody wants the program to stop. */
     void (*stop)(void *user);
+    /* All that console_has_unwritten() spoke of is written. */
+    void (*written)(void *user);
 };
 
 /* NULL when there is no memory. */
@@ -36,7 +41,18 @@ void console_start(struct console *console);
 /* A line that was refused comes again, soon. */
 void console_resume(struct console *console);
 
-/* A message of a peer: "NAME: TEXT", made harmless. */
+/* No more lines are taken, even if some are read already. */
+void console_end_input(struct console *console);
+
+/* Whether a message that came now could be written at once, or at least begun. Without a terminal it asks the system:
+ * who reads us may have stopped. */
+bool console_is_writable(const struct console *console);
+
+/* Whether a part of a message waits for whoever reads us. */
+bool console_has_unwritten(const struct console *console);
+
+/* A message of a peer: "NAME: TEXT", made harmless. What cannot be written now is kept. An error ends the program at
+ * once with EXIT_OUTPUT: the caller must not go on and tell the peer that the message has arrived. */
 void console_message(struct console *console, const char *name, const char *text, size_t len);
 
 /* News of the program itself: "-- ...". The text is printed as it is. */

@@ -84,6 +84,18 @@ static int talk(const struct chat_options *options, struct toxtcp_env *env, stru
     return status;
 }
 
+/* What was asked for counts only when it could be written. */
+static int finish_output(int status)
+{
+    struct problem problem;
+
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        (void)problem_set(&problem, "cannot write to standard output");
+        return complain(&problem, EXIT_OUTPUT);
+    }
+    return status;
+}
+
 static int run(const struct chat_options *options, struct toxtcp_env *env)
 {
     struct toxtcp_key_pair keys;
@@ -98,6 +110,7 @@ static int run(const struct chat_options *options, struct toxtcp_env *env)
     if (options->show_key) {
         toxtcp_public_key_format(&keys.public_key, text);
         (void)printf("%s\n", text);
+        status = finish_output(status);
     } else {
         status = talk(options, env, &keys, made);
     }
@@ -117,8 +130,10 @@ int main(int count, char **arguments)
         status = complain(&problem, EXIT_COMMAND_LINE);
     } else if (options.help) {
         (void)fputs(options_help, stdout);
+        status = finish_output(status);
     } else if (options.version) {
         (void)printf("toxtcp-chat %s\n", toxtcp_version());
+        status = finish_output(status);
     } else if (toxtcp_env_new(NULL, &env) != TOXTCP_OK) {
         (void)problem_set(&problem, "libsodium cannot start");
         status = complain(&problem, EXIT_UNDELIVERED);

@@ -26,8 +26,8 @@ const char options_help[] =
     "  --help, --version\n"
     "\n"
     "On a terminal type /help. Otherwise each line of the input is a message, and messages come on standard\n"
-    "output as \"NAME: TEXT\". Exit status: 0 all delivered; 1 not all; 2 wrong command line; 3 keys file; 4 no\n"
-    "relay could be reached.\n";
+    "output as \"NAME: TEXT\". Exit status: 0 all delivered; 1 not all, or a line that is no command; 2 wrong\n"
+    "command line; 3 keys file; 4 no relay could be reached; 5 standard output could not be written.\n";
 
 static const struct option long_options[] = {
     {"relay", required_argument, NULL, 'r'}, {"relays", required_argument, NULL, 'R'},

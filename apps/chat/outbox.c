@@ -93,7 +93,7 @@ int outbox_add(struct outbox *outbox, const uint8_t *text, size_t len, uint64_t 
 void outbox_restart(struct outbox *outbox)
 {
     outbox->base = outbox->edge = outbox->next_segment = 0;
-    outbox->time_outs = 0;
+    outbox->time_outs = outbox->round_about = 0;
     outbox->deadline_ms = TOXTCP_NEVER;
     for (struct outbox_message *message = outbox->first; message != NULL; message = message->next) {
         message->first_segment = outbox->next_segment;
@@ -101,9 +101,14 @@ void outbox_restart(struct outbox *outbox)
     }
 }
 
+bool outbox_is_under_way(const struct outbox *outbox)
+{
+    return outbox->base < outbox->edge;
+}
+
 void outbox_resend(struct outbox *outbox)
 {
-    outbox->time_outs = 0;
+    outbox->time_outs = outbox->round_about = 0;
     outbox->deadline_ms = TOXTCP_NEVER;
     for (uint64_t segment = outbox->base; segment < outbox->edge; segment++) {
         struct flight *flight = flight_of(outbox, segment);
@@ -212,6 +217,17 @@ static bool is_acknowledged(uint64_t segment, uint64_t awaited, uint32_t held)
     return segment > awaited && segment - awaited - 1 < 32 && (held >> (segment - awaited - 1) & 1) != 0;
 }
 
+/* An answer to what went every way does not show that the best way works. Only a segment that was sent once does;
+ * one that was sent again for another reason than a time-out says nothing. */
+static void count_round_about(struct outbox *outbox, const struct flight *flight)
+{
+    if (flight->unanswered && flight->repeated) {
+        outbox->round_about++;
+    } else if (!flight->repeated) {
+        outbox->round_about = 0;
+    }
+}
+
 /* Marks what has arrived. Returns whether that is news; `*newest` is then the last segment that is newly there. */
 static bool mark_arrived(struct outbox *outbox, uint64_t awaited, uint32_t held, uint64_t *newest)
 {
@@ -222,6 +238,7 @@ static bool mark_arrived(struct outbox *outbox, uint64_t awaited, uint32_t held,
 
         if (flight->state != FLIGHT_ARRIVED && is_acknowledged(segment, awaited, held)) {
             flight->state = FLIGHT_ARRIVED;
+            count_round_about(outbox, flight);
             *newest = segment;
             news = true;
         }
@@ -264,7 +281,7 @@ bool outbox_acknowledged(struct outbox *outbox, uint64_t awaited, uint32_t held,
         outbox->base++;
     }
     mark_lost(outbox, newest, now_ms);
-    outbox->deadline_ms = outbox->base < outbox->edge ? now_ms + retransmission_time_out(outbox) : TOXTCP_NEVER;
+    outbox->deadline_ms = outbox_is_under_way(outbox) ? now_ms + retransmission_time_out(outbox) : TOXTCP_NEVER;
     return true;
 }
 
@@ -287,7 +304,7 @@ void outbox_expire(struct outbox *outbox, uint64_t now_ms)
 {
     struct flight *flight = flight_of(outbox, outbox->base);
 
-    assert(outbox->base < outbox->edge);
+    assert(outbox_is_under_way(outbox));
     if (outbox->time_outs < TIME_OUTS_MAX) {
         outbox->time_outs++;
     }

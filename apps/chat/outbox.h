@@ -34,7 +34,8 @@ struct outbox {
     struct flight flights[OUTBOX_WINDOW];
     uint32_t srtt_ms; /* UINT32_MAX when not known */
     uint32_t rttvar_ms;
-    uint32_t time_outs;   /* in a row */
+    uint32_t time_outs;   /* in a row, with no answer at all */
+    uint32_t round_about; /* segments in a row that arrived only after a time-out, when they went every way */
     uint64_t deadline_ms; /* of outbox_expire(), or TOXTCP_NEVER: nothing is under way */
     uint64_t sent_count;
 };
@@ -58,6 +59,9 @@ void outbox_restart(struct outbox *outbox);
 
 /* All that is under way is to be sent again, at once. */
 void outbox_resend(struct outbox *outbox);
+
+/* Whether something was sent that has not arrived. */
+bool outbox_is_under_way(const struct outbox *outbox);
 
 /* What is to be sent now; false for nothing. outbox_sent() goes on to the next. */
 bool outbox_next(const struct outbox *outbox, struct outbox_segment *segment);

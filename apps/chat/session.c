@@ -1,9 +1,13 @@
 /* The end-to-end layer: who is there, what is sealed, what goes out. SPDX-License-Identifier: ISC
  *
- * Each run of a program is a session with a random number. Data counts only when it names both sides' numbers, so that
- * nothing that was recorded earlier can be played to us again. A number of the peer's is believed only from somebody
- * who sends back a challenge that is used once. Hence three hellos make a pair of sessions: mine with a challenge, the
- * peer's with its answer and a challenge of its own, mine with the answer to that. */
+ * Each side is known by a random number. Data counts only when it names both sides' numbers, so that nothing that was
+ * recorded earlier can be played to us again. A number of the peer's is believed only from somebody who sends back a
+ * challenge that is used once. Hence three hellos make a pair of numbers: mine with a challenge, the peer's with its
+ * answer and a challenge of its own, mine with the answer to that.
+ *
+ * Segments are counted anew in each pair, so a pair must not come back once it has been used: the peer's key may run
+ * in two places that take turns. Whoever leaves a used pair for another one therefore takes a new number; a number
+ * under which nothing has been heard yet is kept, or both sides would go on renaming themselves for ever. */
 #include "session.h"
 
 #include <sodium.h>
@@ -20,9 +24,17 @@
 enum {
     HELLO_WAIT_MIN_MS = 500, /* for the answer to a hello; doubles */
     HELLO_WAIT_MAX_MS = 10000,
-    ANSWERS_MAX = 8,       /* hellos in a row that others can make us send */
-    ANSWER_EVERY_MS = 250, /* and from then on */
-    STALLED_TIME_OUTS = 2  /* unanswered in a row: something is wrong */
+    ANSWERS_MAX = 8,        /* hellos, or repeated acknowledgements, in a row that others can make us send */
+    ANSWER_EVERY_MS = 250,  /* and from then on */
+    STALLED_TIME_OUTS = 2,  /* unanswered in a row: something is wrong */
+    STALLED_ROUND_ABOUT = 3 /* segments in a row that came through only after a time-out: likewise */
+};
+
+/* What others can make us send: some at once, and then so much in a time. */
+struct allowance {
+    uint32_t most;
+    uint32_t left;
+    uint64_t counted_ms;
 };
 
 struct session {
@@ -31,14 +43,17 @@ struct session {
     struct session_box box;
     struct session_id ours;
     struct session_id theirs;
-    struct session_id challenge; /* ours that awaits its response; zero: none does */
-    bool paired;                 /* `theirs` is known */
-    bool path_open;              /* nothing was refused since the last news of the path */
-    bool answer_owed;            /* an acknowledgement was refused */
+    struct session_id challenge;  /* ours that awaits its response; zero: none does */
+    struct session_id resent_for; /* the peer's challenge that has made us send all again */
+    bool paired;                  /* `theirs` is known */
+    bool used;                    /* something was heard in this pair */
+    bool path_open;               /* nothing was refused since the last news of the path */
+    bool answer_owed;             /* an acknowledgement was refused */
     uint32_t hellos_unanswered;
     uint64_t hello_at_ms; /* while not paired: the next hello of our own */
-    uint32_t answers_left;
-    uint64_t answers_counted_ms;
+    struct allowance hellos;
+    struct allowance corrections;   /* hellos that answer data: one is enough for all that is under way */
+    struct allowance repeated_acks; /* apart, so that data that is played again does not keep us from pairing */
     uint64_t received;
     struct outbox outbox;
     struct inbox inbox;
@@ -84,7 +99,8 @@ int session_new(const struct toxtcp_key_pair *keys, const struct toxtcp_public_k
     made->user = user;
     made->ours = random_id();
     made->path_open = true;
-    made->answers_left = ANSWERS_MAX;
+    made->hellos = made->repeated_acks = (struct allowance){.most = ANSWERS_MAX, .left = ANSWERS_MAX};
+    made->corrections = (struct allowance){.most = 1, .left = 1};
     outbox_init(&made->outbox);
     *session = made;
     return TOXTCP_OK;
@@ -130,23 +146,24 @@ static void send_hello(struct session *session, bool ask, const struct session_i
         }
         hello.challenge = session->challenge;
     }
-    (void)transmit(session, &hello, false);
+    /* Every way: the best one may be dead and not know it, and hellos are small and few. */
+    (void)transmit(session, &hello, true);
 }
 
 /* Strangers can play old packets to us: they shall not make us send without end. */
-static bool may_answer(struct session *session, uint64_t now_ms)
+static bool may_answer(struct allowance *allowance, uint64_t now_ms)
 {
-    uint64_t earned = (now_ms - session->answers_counted_ms) / ANSWER_EVERY_MS;
+    uint64_t earned = (now_ms - allowance->counted_ms) / ANSWER_EVERY_MS;
 
     if (earned > 0) {
-        session->answers_left =
-            earned >= ANSWERS_MAX - session->answers_left ? ANSWERS_MAX : session->answers_left + (uint32_t)earned;
-        session->answers_counted_ms += earned * ANSWER_EVERY_MS;
+        allowance->left =
+            earned >= allowance->most - allowance->left ? allowance->most : allowance->left + (uint32_t)earned;
+        allowance->counted_ms += earned * ANSWER_EVERY_MS;
     }
-    if (session->answers_left == 0) {
+    if (allowance->left == 0) {
         return false;
     }
-    session->answers_left--;
+    allowance->left--;
     return true;
 }
 
@@ -162,8 +179,14 @@ static void greet(struct session *session, uint64_t now_ms)
 
 static void pair_with(struct session *session, const struct session_id *theirs)
 {
+    if (session->used) {
+        /* The pair that we leave must not come back: its segments would be taken for those of the next one. */
+        session->ours = random_id();
+    }
     session->theirs = *theirs;
     session->paired = true;
+    session->used = false;
+    session->resent_for = no_id;
     session->hellos_unanswered = 0;
     inbox_free(&session->inbox);
     outbox_restart(&session->outbox);
@@ -226,6 +249,17 @@ int session_send(struct session *session, const uint8_t *text, size_t len, uint6
 
 /* --- What comes in --- */
 
+/* Whoever asks who we are has dropped what we said so far; but nobody who has answered us asks that under the same
+ * number, and an old question that is played again shall not make us send all again and again. */
+static void resend_for(struct session *session, const struct session_id *challenge)
+{
+    if (session->used || same_id(challenge, &session->resent_for) || !outbox_is_under_way(&session->outbox)) {
+        return;
+    }
+    session->resent_for = *challenge;
+    outbox_resend(&session->outbox);
+}
+
 static void receive_hello(struct session *session, const struct session_packet *hello, uint64_t now_ms)
 {
     bool asks = !is_none(&hello->challenge);
@@ -236,11 +270,10 @@ static void receive_hello(struct session *session, const struct session_packet *
             pair_with(session, &hello->from);
         }
     }
-    if ((asks || !knows(session, &hello->from)) && may_answer(session, now_ms)) {
+    if ((asks || !knows(session, &hello->from)) && may_answer(&session->hellos, now_ms)) {
         send_hello(session, !knows(session, &hello->from), &hello->challenge);
         if (asks && knows(session, &hello->from)) {
-            /* Whoever asks who we are has dropped what we said so far. */
-            outbox_resend(&session->outbox);
+            resend_for(session, &hello->challenge);
         }
     }
     send_what_is_due(session, now_ms);
@@ -256,7 +289,7 @@ static void report_delivered(struct session *session, uint64_t now_ms)
     }
 }
 
-static void receive_segment(struct session *session, const struct session_packet *packet)
+static void receive_segment(struct session *session, const struct session_packet *packet, uint64_t now_ms)
 {
     enum inbox_verdict verdict =
         inbox_put(&session->inbox, packet->segment, packet->last, packet->text, packet->text_len);
@@ -267,8 +300,28 @@ static void receive_segment(struct session *session, const struct session_packet
         session->received++;
         session->callbacks.message(session->user, text, len);
     }
-    /* A segment that we know has come again because our answer got lost. */
-    acknowledge(session, verdict == INBOX_KNOWN);
+    /* A segment that we know has come again because our answer got lost, or because somebody plays it to us. */
+    if (verdict == INBOX_NEW || may_answer(&session->repeated_acks, now_ms)) {
+        acknowledge(session, verdict == INBOX_KNOWN);
+    }
+}
+
+static void receive_from_peer(struct session *session, const struct session_packet *packet, uint64_t now_ms)
+{
+    if (!outbox_acknowledged(&session->outbox, packet->awaited, packet->held, now_ms)) {
+        return;
+    }
+    session->used = true;
+    report_delivered(session, now_ms);
+    if (packet->kind == SESSION_DATA) {
+        receive_segment(session, packet, now_ms);
+    }
+    send_segments(session, now_ms);
+    if (session->outbox.round_about >= STALLED_ROUND_ABOUT) {
+        /* Answers come, but only to what went every way: the best way is dead. */
+        session->outbox.round_about = 0;
+        session->callbacks.stalled(session->user);
+    }
 }
 
 void session_receive(struct session *session, const uint8_t *packet, size_t len, uint64_t now_ms)
@@ -282,15 +335,11 @@ void session_receive(struct session *session, const uint8_t *packet, size_t len,
     if (opened.kind == SESSION_HELLO) {
         receive_hello(session, &opened, now_ms);
     } else if (!knows(session, &opened.from) || !same_id(&opened.to, &session->ours)) {
-        if (may_answer(session, now_ms)) {
+        if (may_answer(&session->corrections, now_ms) && may_answer(&session->hellos, now_ms)) {
             send_hello(session, !knows(session, &opened.from), &no_id);
         }
-    } else if (outbox_acknowledged(&session->outbox, opened.awaited, opened.held, now_ms)) {
-        report_delivered(session, now_ms);
-        if (opened.kind == SESSION_DATA) {
-            receive_segment(session, &opened);
-        }
-        send_segments(session, now_ms);
+    } else {
+        receive_from_peer(session, &opened, now_ms);
     }
     sodium_memzero(plain, sizeof plain);
 }

@@ -24,15 +24,16 @@ enum {
 struct session;
 
 struct session_callbacks {
-    /* Sends a packet to the peer; copies it. `every_way`: an earlier one got lost, so use all ways there are and not
-     * only the best one. Returns 0; or a negative toxtcp_error: then the session waits for session_can_send() or
-     * session_path_changed() (but takes TOXTCP_ERR_NO_MEMORY for a lost packet). */
+    /* Sends a packet to the peer; copies it. `every_way`: an earlier one got lost, or it is a hello: use all ways there
+     * are and not only the best one. Returns 0; or a negative toxtcp_error: then the session waits for
+     * session_can_send() or session_path_changed() (but takes TOXTCP_ERR_NO_MEMORY for a lost packet). */
     int (*transmit)(void *user, const uint8_t *packet, size_t len, bool every_way);
     /* The next message of the peer, whole; 0..SESSION_TEXT_MAX bytes of anything. */
     void (*message)(void *user, const uint8_t *text, size_t len);
     /* The message with that number has arrived, `took_ms` after session_send(). In order. */
     void (*delivered)(void *user, uint64_t number, uint64_t took_ms);
-    /* The peer has not answered several times though packets could be sent: a relay may have died in silence. */
+    /* Several times the peer has not answered though packets could be sent, or only to what went every way: a relay
+     * may have died in silence. */
     void (*stalled)(void *user);
 };
 

@@ -107,6 +107,8 @@ static bool set_up(struct terminal *terminal)
     (void)el_set(terminal->edit, EL_HIST, history, terminal->history);
     (void)el_set(terminal->edit, EL_GETCFN, read_key);
     (void)el_set(terminal->edit, EL_SIGNAL, 0);
+    /* ^S would stop the terminal, and then writing to it would hold the loop; here it is a key like any other. */
+    (void)el_set(terminal->edit, EL_SETTY, "-d", "-ixon", NULL);
     unbind_waiting_commands(terminal->edit);
     return true;
 }

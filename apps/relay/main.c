@@ -94,6 +94,16 @@ static void stop(struct ev_loop *loop, ev_signal *watcher, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
+/* nohup and the like, and shells for what runs in the background, have said that a signal is not for us. */
+static void start_unless_ignored(struct ev_loop *loop, ev_signal *watcher)
+{
+    struct sigaction action;
+
+    if (sigaction(watcher->signum, NULL, &action) != 0 || action.sa_handler != SIG_IGN) {
+        ev_signal_start(loop, watcher);
+    }
+}
+
 static void run_until_signal(struct ev_loop *loop)
 {
     ev_signal interrupt;
@@ -101,8 +111,8 @@ static void run_until_signal(struct ev_loop *loop)
 
     ev_signal_init(&interrupt, stop, SIGINT);
     ev_signal_init(&terminate, stop, SIGTERM);
-    ev_signal_start(loop, &interrupt);
-    ev_signal_start(loop, &terminate);
+    start_unless_ignored(loop, &interrupt);
+    start_unless_ignored(loop, &terminate);
     (void)ev_run(loop, 0);
     ev_signal_stop(loop, &interrupt);
     ev_signal_stop(loop, &terminate);

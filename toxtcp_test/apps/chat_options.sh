@@ -37,6 +37,11 @@ expect 3 "chmod 600 $DIR/ours.keys" "$CHAT" --keys "$DIR/ours.keys" --show-key
 chmod 600 "$DIR/ours.keys"
 expect 0 "$OURS" "$CHAT" --keys "$DIR/ours.keys" --show-key
 
+for option in --help --version --show-key; do
+    # shellcheck disable=SC2016 # that shell expands it
+    expect 5 'cannot write to standard output' sh -c '"$@" >/dev/full' sh "$CHAT" --keys "$DIR/ours.keys" "$option"
+done
+
 # Without a keys file the key is printed, and is another one at every run.
 expect 0 'public key: ' "$CHAT" --relay "$GOOD" --peer "$KEY"
 first=$(grep 'public key: ' "$DIR/expect.out")
@@ -60,5 +65,18 @@ says "$DIR/expect.out" 'relay no-such-host.invalid:33445: unknown host' || fail 
 start_relay relay 127.0.0.1:0
 expect 1 'not delivered to bob: 2 messages, because this peer was not there on any of the relays' \
     bash -c "$UNDELIVERED" sh "$DIR/lines" "$CHAT" --wait 2 --peer "bob=$KEY" --relay "$(relay_of relay)"
+
+# All relays are down at the end: that is the reason then.
+mkfifo "$DIR/in"
+exec 9<>"$DIR/in"
+"$CHAT" --peer "bob=$KEY" --relay "$(relay_of relay)" <"$DIR/in" >"$DIR/chat.out" 2>"$DIR/chat.err" &
+pid[chat]=$!
+must_say "$DIR/chat.err" ': connected'
+printf 'a\n' >&9
+kill_now relay
+must_say "$DIR/chat.err" '; trying again'
+kill -TERM "${pid[chat]}"
+must_end chat 1
+says "$DIR/chat.err" 'because no relay can be reached any more' || fail "another reason: $(cat "$DIR/chat.err")"
 
 finish

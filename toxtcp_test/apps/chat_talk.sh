@@ -99,7 +99,8 @@ must_say "$DIR/alice.out" 'bob: /to me this is no command'
 
 printf 'last words' >&8
 exec 8>&-
-must_end alice 0
+# Not 0: two of the lines were commands that could not be obeyed.
+must_end alice 1
 must_say "$DIR/bob.out" 'alice: last words'
 kill -TERM "${pid[bob]}"
 must_end bob 0
@@ -118,5 +119,77 @@ exec 8>&-
 must_end alice 1
 exec 7>&-
 must_end carol 0
+
+# --- A pipe: nothing after /quit is taken, and a line that is no command is told by the exit status ---
+
+pipe_to_bob() {
+    "$CHAT" --keys "$DIR/alice.keys" --relay "$(relay_of relay1)" --peer "bob=$BOB" >"$DIR/alice.out" 2>"$DIR/alice.err"
+}
+
+start_peer bob --relay "$(relay_of relay1)" --peer "alice=$ALICE"
+exec 9>"$DIR/bob.in"
+printf 'one\n/quit\ntwo\n/unknown\n' | pipe_to_bob || fail "/quit in a pipe: $(cat "$DIR/alice.err")"
+printf 'three\n/unknown\nfour\n' | pipe_to_bob && fail 'a line was not sent, and the exit status is 0'
+must_say "$DIR/bob.out" 'alice: four'
+printf 'alice: one\nalice: three\nalice: four\n' | cmp -s - "$DIR/bob.out" || fail "bob was shown: $(cat "$DIR/bob.out")"
+exec 9>&-
+must_end bob 0
+
+# --- What cannot be written is not delivered ---
+
+start_peer alice --relay "$(relay_of relay1)" --peer "bob=$BOB"
+exec 8>"$DIR/alice.in"
+printf 'precious\n' >&8
+mkfifo "$DIR/silent"
+exec 6<>"$DIR/silent"
+"$CHAT" --keys "$DIR/bob.keys" --relay "$(relay_of relay1)" --peer "alice=$ALICE" \
+    <"$DIR/silent" >/dev/full 2>"$DIR/bob.err" 8>&- &
+pid[bob]=$!
+must_end bob 5
+says "$DIR/bob.err" 'a message could not be written to standard output: ' || fail "no reason: $(cat "$DIR/bob.err")"
+says "$DIR/alice.err" 'delivered to bob' && fail 'a message that was not written was called delivered'
+
+# --- Nobody reads what comes: nothing is lost, and signals count ---
+
+start_bob_unread() {
+    "$CHAT" --keys "$DIR/bob.keys" --relay "$(relay_of relay1)" --peer "alice=$ALICE" \
+        <"$DIR/silent" >"$DIR/unread" 2>"$DIR/bob.err" 8>&- &
+    pid[bob]=$!
+}
+
+# shellcheck disable=SC2317 # wait_for calls it
+all_read() {
+    [ "$(wc -l <"$DIR/read")" -ge 401 ]
+}
+
+mkfifo "$DIR/unread"
+exec 5<>"$DIR/unread"
+start_bob_unread
+# Each byte takes four on the way out, and a pipe keeps 64 KiB.
+wide=$(printf '\001%.0s' {1..300})
+seq -f "%g $wide" 400 >&8
+must_say "$DIR/alice.err" 'delivered to bob: 1'
+printf 'hello\n' >&6
+must_say "$DIR/bob.err" 'delivered to alice: 1 '
+says "$DIR/alice.err" '-401 (' && fail 'what nobody read was called delivered'
+cat <&5 >"$DIR/read" &
+pid[cat]=$!
+wait_for 60 all_read || fail "only $(wc -l <"$DIR/read") lines came"
+{
+    printf 'alice: precious\n'
+    seq -f "alice: %g ${wide//?/\\x01}" 400
+} | cmp -s - "$DIR/read" || fail "bob was shown: $(cut -c 1-20 "$DIR/read" | tail -n 5)"
+kill_now cat
+seq -f "%g $wide" 400 >&8
+must_say "$DIR/alice.err" 'delivered to bob: 402' # and now the pipe fills
+sleep 1
+kill -TERM "${pid[bob]}"
+ended bob
+[ "$status" = 0 ] || [ "$status" = 5 ] || fail "with nobody who reads bob ended with $status"
+exec 5>&- 6>&-
+kill -TERM "${pid[alice]}"
+exec 8>&-
+must_end alice 1
+says "$DIR/alice.err" 'not delivered to bob: ' || fail 'alice does not tell what was not delivered'
 
 finish

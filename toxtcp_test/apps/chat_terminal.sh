@@ -44,6 +44,8 @@ def keys(text):
 
 expect(b'bob is online', 'start')
 expect(b'bob> ', 'start')
+if termios.tcgetattr(terminal)[0] & termios.IXON:
+    sys.exit('^S can stop the terminal')
 keys('grüß'.encode())
 expect('grüß'.encode(), 'typing')
 said.write(b'incoming\033[2J\n')
@@ -74,6 +76,8 @@ keys(b'still here\r')
 expect(b'delivered to bob: 2 ', 'sending after a stop')
 keys(b'\x04')
 status = os.waitpid(pid, 0)[1]
+if not termios.tcgetattr(terminal)[0] & termios.IXON:
+    sys.exit('the terminal is not as it was')
 if status != 0:
     sys.exit('^D: ended with %d' % status)
 END

@@ -34,6 +34,14 @@ must_end relay 0
 start_relay relay "$address"
 [ "$(sed -n 's/^public key: //p' "$DIR/relay.out")" = "$key" ] || fail "another key after a restart"
 [ ! -s "$DIR/relay.err" ] || fail "said at a restart: $(cat "$DIR/relay.err")"
+# Shells make what runs in the background ignore SIGINT, and so it does.
+grep -q '^SigIgn:.*[2367abef]$' "/proc/${pid[relay]}/status" || fail 'an ignored SIGINT is not ignored'
+kill -TERM "${pid[relay]}"
+must_end relay 0
+: >"$DIR/relay.out"
+env --default-signal=INT "$RELAY" --listen "$address" --keys "$DIR/relay.keys" >"$DIR/relay.out" 2>"$DIR/relay.err" &
+pid[relay]=$!
+must_say "$DIR/relay.out" 'listening on '
 kill -INT "${pid[relay]}"
 must_end relay 0
 

@@ -78,7 +78,7 @@ START_TEST(handshake_and_our_ping)
     uint64_t before = info_of(&peer).packets_received;
     /* Nothing else is going on, so that the loop sleeps when the ping is asked for. */
     ck_assert_int_eq(toxtcp_client_ping(peer.client), 0);
-    SCENE_WAIT_MS(&scene, info_of(&peer).packets_received == before + 1, 5000);
+    SCENE_WAIT_MS(&scene, info_of(&peer).packets_received == before + 1, SCENE_PATIENCE_MS);
     ck_assert(!peer.over);
     peer_close(&peer);
     scene_close(&scene);
