@@ -3,9 +3,6 @@
 # shellcheck source=toxtcp_test/apps/common.sh
 . "$(dirname "$0")/common.sh"
 
-# Without libedit there is no prompt, and nothing to test here.
-grep -q '^LIBEDIT_CFLAGS.*HAVE_LIBEDIT=1' "$top_builddir/Makefile" || exit 77
-
 start_relay relay 127.0.0.1:0
 ALICE=$(key_of alice)
 BOB=$(key_of bob)
