@@ -111,7 +111,7 @@ static void on_data(void *user, struct toxtcp_peer peer, void *peer_user, struct
 int main(int argc, char **argv)
 {
     struct program program = {0};
-    const struct toxtcp_driver driver = {&program, dial, output_ready, NULL, close_stream};
+    struct toxtcp_driver driver = {.user = &program, .dial = dial, .output_ready = output_ready, .close = close_stream};
     const struct toxtcp_connections_callbacks callbacks = {.peer_data = on_data};
     struct toxtcp_public_key relay_key, peer_key;
     struct toxtcp_endpoint relay = {0};
