@@ -69,6 +69,11 @@ void toxtcp_connections_config_default(struct toxtcp_connections_config *config)
     toxtcp_client_config_default(&config->client);
 }
 
+void toxtcp_connections_config_mobile(struct toxtcp_connections_config *config)
+{
+    toxtcp_connections_config_default(config);
+}
+
 int toxtcp_connections_new(struct toxtcp_env *env, const struct toxtcp_driver *driver,
                            const struct toxtcp_connections_config *config, const struct toxtcp_key_pair *keys,
                            const struct toxtcp_connections_callbacks *callbacks, void *user,

@@ -463,6 +463,33 @@ int toxtcp_peer_send(struct toxtcp_connections *connections, struct toxtcp_peer 
     return count > 0 ? send_as_data(peer, order, count, data, len) : send_as_oob(peer, data, len);
 }
 
+/* --- What the layer above knows --- */
+
+int toxtcp_peer_last_relay(const struct toxtcp_connections *connections, struct toxtcp_peer handle,
+                           struct toxtcp_relay *relay)
+{
+    const struct peer *peer = peer_get(connections, handle);
+
+    *relay = (struct toxtcp_relay){0};
+    return peer ? TOXTCP_OK : TOXTCP_ERR_NOT_FOUND;
+}
+
+int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct toxtcp_peer handle,
+                                 struct toxtcp_relay relay, uint32_t count)
+{
+    (void)relay;
+    (void)count;
+    return peer_get(connections, handle) ? TOXTCP_OK : TOXTCP_ERR_NOT_FOUND;
+}
+
+int toxtcp_peer_report_lost(struct toxtcp_connections *connections, struct toxtcp_peer handle,
+                            struct toxtcp_relay relay, uint32_t count)
+{
+    (void)relay;
+    (void)count;
+    return peer_get(connections, handle) ? TOXTCP_OK : TOXTCP_ERR_NOT_FOUND;
+}
+
 /* --- Sleep --- */
 
 int toxtcp_peer_sleep(struct toxtcp_connections *connections, struct toxtcp_peer handle)

@@ -49,6 +49,9 @@ struct toxtcp_client_config {
      * least 32 KiB, may wait of what must not be dropped; more is the end of a relay that makes us answer and does
      * not read. */
     uint32_t output_max;
+    /* When something was sent for the caller and the relay has said nothing for so long, it is pinged at once, so that
+     * a dead one is noticed within seconds: 750. 0: only at ping_interval_ms. */
+    uint32_t quiet_ms;
 };
 
 /* Any may be NULL. `user` is what toxtcp_client_new() got. `data` is valid during the call. */
@@ -74,6 +77,11 @@ struct toxtcp_client_callbacks {
     void (*forwarded)(void *user, struct toxtcp_client *client, const uint8_t *data, size_t len);
     /* A send was refused with TOXTCP_ERR_WOULD_BLOCK; now there is room. */
     void (*can_send)(void *user, struct toxtcp_client *client);
+    /* A ping was answered; toxtcp_client_get_info() has the new round trip. */
+    void (*measured)(void *user, struct toxtcp_client *client);
+    /* The relay is late with its answer to a ping, measured by its round trips so far (`silent`), or is heard again.
+     * Whether it is dead shows at pong_timeout_ms. */
+    void (*silent)(void *user, struct toxtcp_client *client, bool silent);
     /* toxtcp_client_deadline() is another than before this toxtcp_link_ call. (The other functions that change it say
      * so; who calls them looks again.) */
     void (*deadline_changed)(void *user, struct toxtcp_client *client);
@@ -81,6 +89,7 @@ struct toxtcp_client_callbacks {
 
 struct toxtcp_client_info {
     bool connected;
+    bool silent;                  /* late with an answer */
     uint32_t rtt_ms;              /* smoothed round trip of pings; UINT32_MAX before the first pong */
     uint32_t route_count;         /* routes held or asked for */
     uint32_t output_len;          /* bytes waiting to be written */

@@ -72,6 +72,11 @@ struct toxtcp_connections_config {
     uint32_t reconnect_max_ms;          /* longest wait; all with a jitter of a quarter: 60000 */
     uint32_t relays_max;                /* relays known: 1024 */
     uint32_t peers_max;                 /* peers known: 65536 */
+    uint32_t relays_wanted;             /* good online relays that a peer should have, 1..3: 3 */
+    /* Longest wait while an awake peer of the relay is online nowhere, for an hour after the relay was connected last,
+     * added or hurried: 8000. */
+    uint32_t reconnect_hard_max_ms;
+    bool probe; /* relays are asked to return an OOB packet to our own key: true */
 };
 
 /* Any may be NULL. `user` is what toxtcp_connections_new() got, `peer_user` what toxtcp_peer_add() got. `data` is
@@ -100,6 +105,7 @@ struct toxtcp_slot_info {
     struct toxtcp_relay relay;
     enum toxtcp_slot_status status;
     bool primary; /* the next packet goes this way if it takes it */
+    bool doubted; /* the layer above missed here what arrived elsewhere: used last, and tried again later */
 };
 
 struct toxtcp_peer_info {
@@ -110,6 +116,9 @@ struct toxtcp_peer_info {
     uint32_t slot_count;
     struct toxtcp_slot_info slots[TOXTCP_PEER_RELAYS_MAX];
 };
+
+/* The score of a relay against which nothing is known. */
+#define TOXTCP_SCORE_MAX 100
 
 #define TOXTCP_RELAY_HOST_SIZE (TOXTCP_HOST_MAX + 1)
 
@@ -126,6 +135,9 @@ struct toxtcp_relay_info {
     uint32_t attempt_count;   /* dials since it was connected last */
     uint64_t connected_at_ms; /* TOXTCP_NEVER unless connected */
     uint64_t next_dial_ms;    /* TOXTCP_NEVER unless waiting, and until the next expire has chosen it */
+    uint8_t score;            /* 0..TOXTCP_SCORE_MAX, what it was seen to do; heals with time */
+    bool demoted;             /* its score is so low that it is used only where no other relay is */
+    bool silent;              /* connected, and late with an answer: others are used until it answers */
 };
 
 struct toxtcp_connections_info {
@@ -138,6 +150,10 @@ struct toxtcp_connections_info {
 
 /* Fills in the defaults that stand at each member above. */
 TOXTCP_API void toxtcp_connections_config_default(struct toxtcp_connections_config *config);
+
+/* The same for a device that lives on a battery: fewer relays (keep_connected and relays_wanted 2), rarer pings of our
+ * own (the relays' own, every 30 s, prove that they live), longer waits for what does not come back. */
+TOXTCP_API void toxtcp_connections_config_mobile(struct toxtcp_connections_config *config);
 
 /* Makes the object for the identity `keys` (a DHT key pair). Copies `config` (NULL: defaults), `keys` and
  * `callbacks`; keeps `env` and `driver`, which must outlive it. `*connections` is the caller's, to free.
@@ -199,6 +215,22 @@ TOXTCP_API int toxtcp_peer_untie_relay(struct toxtcp_connections *connections, s
  * peer_can_send callback; _NO_MEMORY. */
 TOXTCP_API int toxtcp_peer_send(struct toxtcp_connections *connections, struct toxtcp_peer peer, const uint8_t *data,
                                 size_t len);
+
+/* Names the relay that took the last packet which toxtcp_peer_send() accepted for this peer; a handle of zeros if that
+ * went as OOB, or if there was none. For the reports below. Errors: TOXTCP_ERR_NOT_FOUND. */
+TOXTCP_API int toxtcp_peer_last_relay(const struct toxtcp_connections *connections, struct toxtcp_peer peer,
+                                      struct toxtcp_relay *relay);
+
+/* The layer above knows (by an acknowledgement, end to end) that `count` packets sent through `relay` have arrived, or
+ * takes them for lost and sends them again. With these reports a relay is found out that takes packets and drops them:
+ * where nothing arrives any more through the primary while it does through another, the other is used, and the relay's
+ * score falls. A layer that reports must report all of its acknowledged packets of a peer; one that never reports
+ * loses nothing but this. `relay` is what toxtcp_peer_last_relay() said after the send; zeros, and a relay that is gone
+ * or not tied to the peer, are ignored. Errors: TOXTCP_ERR_NOT_FOUND. */
+TOXTCP_API int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct toxtcp_peer peer,
+                                            struct toxtcp_relay relay, uint32_t count);
+TOXTCP_API int toxtcp_peer_report_lost(struct toxtcp_connections *connections, struct toxtcp_peer peer,
+                                       struct toxtcp_relay relay, uint32_t count);
 
 /* The peer is reached another way (UDP): it keeps its relays, and those that only sleeping peers need are closed.
  * Sleeping twice is success. Errors: TOXTCP_ERR_NOT_FOUND. */
@@ -274,7 +306,8 @@ TOXTCP_API int toxtcp_connections_random_onion_relay(struct toxtcp_connections *
 TOXTCP_API uint32_t toxtcp_connections_list_connected(struct toxtcp_connections *connections, uint32_t start,
                                                       struct toxtcp_node *nodes, uint32_t count);
 
-/* The network is another one: every relay that waits is dialled at once, every connected one is pinged. */
+/* The network is another one: every relay that waits is dialled at once; every connected one is pinged, and dialled
+ * anew when it does not answer within some 3 s. */
 TOXTCP_API void toxtcp_connections_network_changed(struct toxtcp_connections *connections);
 
 TOXTCP_API void toxtcp_connections_get_info(const struct toxtcp_connections *connections,
