@@ -34,6 +34,7 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/channel.h \
 	toxtcp/client.c \
 	toxtcp/client.h \
+	toxtcp/client_pulse.c \
 	toxtcp/client_receive.c \
 	toxtcp/client_routes.c \
 	toxtcp/client_send.c \
@@ -54,11 +55,13 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/link.h \
 	toxtcp/packet.c \
 	toxtcp/packet.h \
+	toxtcp/peer_paths.c \
 	toxtcp/peers.c \
 	toxtcp/relay_calls.c \
 	toxtcp/relay_choice.c \
 	toxtcp/relay_choice.h \
 	toxtcp/relay_events.c \
+	toxtcp/relay_probe.c \
 	toxtcp/relays.c \
 	toxtcp/routes.c \
 	toxtcp/routes.h \
@@ -69,6 +72,8 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/sources.h \
 	toxtcp/table.h \
 	toxtcp/version.c \
+	toxtcp/trust.c \
+	toxtcp/trust.h \
 	toxtcp/wire.h
 
 lib_LTLIBRARIES += libtoxtcp.la

@@ -10,8 +10,9 @@ enum {
     CONTROL_OUTPUT_MIN = 32768,
     OUTPUT_MAX_DEFAULT = 65536,
     ROUTE_RETRY_DEFAULT_MS = 60000,
-    /* Called later than so after a deadline, the process was suspended: what the relay said may not be read yet. */
-    LATE_MS = 1000
+    QUIET_DEFAULT_MS = 750,
+    /* Twice a second, for which no honest relay has a reason: each costs a battery a wakeup. */
+    PINGS_MAX_DEFAULT = 60
 };
 
 static const struct link_owner client_owner;
@@ -36,6 +37,8 @@ void toxtcp_client_config_default(struct toxtcp_client_config *config)
         .pong_timeout_ms = WIRE_PONG_TIMEOUT_MS,
         .route_retry_ms = ROUTE_RETRY_DEFAULT_MS,
         .output_max = OUTPUT_MAX_DEFAULT,
+        .quiet_ms = QUIET_DEFAULT_MS,
+        .pings_max = PINGS_MAX_DEFAULT,
     };
 }
 
@@ -90,10 +93,10 @@ static void configure(struct toxtcp_client *client, const struct toxtcp_client_c
     client->connect_deadline_ms = now_ms + client->config.connect_timeout_ms;
     client->connected_at_ms = TOXTCP_NEVER;
     client->route_retry_at_ms = TOXTCP_NEVER;
-    client->used_at_ms = TOXTCP_NEVER;
-    client->pong_deadline_ms = TOXTCP_NEVER;
     client->announced_deadline_ms = client->connect_deadline_ms;
-    client->rtt_ms = UINT32_MAX;
+    client->pulse.used_at_ms = TOXTCP_NEVER;
+    client->pulse.pong_deadline_ms = TOXTCP_NEVER;
+    client->pulse.rtt_ms = UINT32_MAX;
 }
 
 int toxtcp_client_new(struct toxtcp_env *env, const struct toxtcp_driver *driver,
@@ -141,36 +144,17 @@ int client_send_control(struct toxtcp_client *client, const struct packet *packe
     return link_send_control(&client->link, &plain, packet_encode(packet, plain.bytes));
 }
 
-static int send_ping(struct toxtcp_client *client, uint64_t now_ms)
-{
-    struct packet ping = {.kind = WIRE_PING};
-    const uint64_t id = env_random_u64(client->link.env);
-
-    memcpy(ping.ping_id, &id, sizeof id);
-    ping.ping_id[0] |= id == 0; /* never 0 */
-    const int error = client_send_control(client, &ping);
-    if (error) {
-        return error;
-    }
-    memcpy(client->ping_id, ping.ping_id, sizeof client->ping_id);
-    client->ping_sent_at_ms = now_ms;
-    client->pong_deadline_ms = now_ms + client->config.pong_timeout_ms;
-    client->late_once = false;
-    client->ping_wanted = false;
-    return TOXTCP_OK;
-}
-
 static int client_connected(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms)
 {
     struct toxtcp_client *client = client_of(link);
     const struct dial_keys *dial = client->dial_keys;
     const int error = channel_connect(&link->channel, link->env, &dial->keys, &dial->relay_key);
 
-    (void)now_ms;
     if (remote) {
         client->remote = *remote;
     }
     drop_dial_keys(client);
+    client_pulse_begin(client, now_ms);
     return error;
 }
 
@@ -182,7 +166,7 @@ static int client_opened(struct toxtcp_link *link, const struct toxtcp_public_ke
     client->connect_deadline_ms = TOXTCP_NEVER;
     client->connected_at_ms = now_ms;
     /* The ping lets the relay confirm us; the routing requests leave in the same segment (section 2). */
-    int error = send_ping(client, now_ms);
+    int error = client_pulse_open(client, now_ms);
     if (!error) {
         error = client_ask_routes(client, ROUTE_WAITING);
     }
@@ -217,10 +201,7 @@ static void client_settled(struct toxtcp_link *link)
 {
     struct toxtcp_client *client = client_of(link);
 
-    if (client->used) {
-        client->used = false;
-        client->used_at_ms = link->now_ms;
-    }
+    client_pulse_settled(client, link->now_ms);
     const uint64_t deadline_ms = toxtcp_client_deadline(client);
     if (deadline_ms != client->announced_deadline_ms) {
         client->announced_deadline_ms = deadline_ms;
@@ -242,22 +223,6 @@ static const struct link_owner client_owner = {
 
 /* --- Time --- */
 
-/* When the next ping is due, none being out. */
-static uint64_t ping_due(const struct toxtcp_client *client)
-{
-    const uint64_t interval_ms = client->config.ping_interval_ms;
-    const uint64_t after_ping = client->ping_sent_at_ms + interval_ms;
-    /* A tenth more, because the relay's own pings come at the same pace: they prove that it lives, at no cost. */
-    const uint64_t after_silence = client->link.received_at_ms + interval_ms + interval_ms / 10;
-
-    if (client->ping_wanted) {
-        return 0;
-    }
-    /* A ping goes with what is sent after it became due. A link that was used before and is idle now needs none. */
-    const bool in_use = client->used_at_ms != TOXTCP_NEVER && client->used_at_ms >= after_ping;
-    return client->used || in_use ? after_ping : later(after_ping, after_silence);
-}
-
 uint64_t toxtcp_client_deadline(const struct toxtcp_client *client)
 {
     if (client->link.state == LINK_CLOSED) {
@@ -269,35 +234,14 @@ uint64_t toxtcp_client_deadline(const struct toxtcp_client *client)
     if (client->link.state != LINK_OPEN) {
         return client->connect_deadline_ms;
     }
-    const uint64_t ping_ms = client->pong_deadline_ms == TOXTCP_NEVER ? ping_due(client) : client->pong_deadline_ms;
-    return earlier(ping_ms, client->route_retry_at_ms);
+    return earlier(client_pulse_deadline(client), client->route_retry_at_ms);
 }
 
-/* The error that ends the link for being late, or 0. */
-static int judge_lateness(struct toxtcp_client *client, uint64_t now_ms)
+/* What is due on an open link. An error ends it. */
+static int expire_open(struct toxtcp_client *client, uint64_t now_ms)
 {
-    if (client->link.state != LINK_OPEN) {
-        return now_ms >= client->connect_deadline_ms ? TOXTCP_ERR_TIMED_OUT : TOXTCP_OK;
-    }
-    if (now_ms < client->pong_deadline_ms) {
-        return TOXTCP_OK;
-    }
-    if (now_ms - client->pong_deadline_ms > LATE_MS && !client->late_once) {
-        client->late_once = true;
-        client->pong_deadline_ms = now_ms + LATE_MS;
-        return TOXTCP_OK;
-    }
-    return TOXTCP_ERR_TIMED_OUT;
-}
+    int error = client_pulse_expire(client, now_ms);
 
-/* Sends what is due on an open link. */
-static int send_due(struct toxtcp_client *client, uint64_t now_ms)
-{
-    int error = TOXTCP_OK;
-
-    if (client->pong_deadline_ms == TOXTCP_NEVER && now_ms >= ping_due(client)) {
-        error = send_ping(client, now_ms);
-    }
     if (!error && now_ms >= client->route_retry_at_ms) {
         client->route_retry_at_ms = TOXTCP_NEVER;
         error = client_ask_routes(client, ROUTE_REFUSED);
@@ -307,30 +251,22 @@ static int send_due(struct toxtcp_client *client, uint64_t now_ms)
 
 void toxtcp_client_expire(struct toxtcp_client *client, uint64_t now_ms)
 {
-    assert(client->link.busy == 0);
-    client->link.now_ms = now_ms;
+    struct toxtcp_link *link = &client->link;
+
+    assert(link->busy == 0);
+    link->now_ms = now_ms;
     if (now_ms < toxtcp_client_deadline(client)) {
         return;
     }
-    int error = client->doom ? client->doom : judge_lateness(client, now_ms);
-    if (!error && client->link.state == LINK_OPEN) {
-        error = send_due(client, now_ms);
+    link_enter(link);
+    int error = client->doom;
+    if (!error) {
+        error = link->state == LINK_OPEN ? expire_open(client, now_ms) : TOXTCP_ERR_TIMED_OUT;
     }
     if (error) {
-        link_fail(&client->link, error, now_ms);
+        link_fail(link, error, now_ms);
     }
-}
-
-int toxtcp_client_ping(struct toxtcp_client *client)
-{
-    if (client->link.state != LINK_OPEN) {
-        return TOXTCP_ERR_NOT_CONNECTED;
-    }
-    if (client->pong_deadline_ms == TOXTCP_NEVER) {
-        client->ping_wanted = true;
-        link_ask_attention(&client->link);
-    }
-    return TOXTCP_OK;
+    (void)link_leave(link);
 }
 
 /* --- To look at --- */
@@ -339,7 +275,8 @@ void toxtcp_client_get_info(const struct toxtcp_client *client, struct toxtcp_cl
 {
     *info = (struct toxtcp_client_info){
         .connected = client->link.state == LINK_OPEN,
-        .rtt_ms = client->rtt_ms,
+        .silent = client->pulse.silent,
+        .rtt_ms = client->pulse.measured ? client->pulse.rtt_ms : UINT32_MAX,
         .route_count = client->routes.count,
         .output_len = (uint32_t)buffer_len(&client->link.channel.out),
         .remote = client->remote,
@@ -367,6 +304,7 @@ void toxtcp_client_check(const struct toxtcp_client *client)
 {
     link_check(&client->link);
     routes_check(&client->routes, client->link.env);
+    client_pulse_check(client);
     for (const struct route *route = routes_next(&client->routes, NULL); route;
          route = routes_next(&client->routes, route)) {
         check_route(client, route);

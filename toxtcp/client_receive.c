@@ -60,27 +60,16 @@ static int on_notification(struct toxtcp_client *client, const struct packet *pa
     return TOXTCP_OK;
 }
 
-static int on_ping(struct toxtcp_client *client, const struct packet *packet)
+static int on_ping(struct toxtcp_client *client, const struct packet *packet, uint64_t now_ms)
 {
     struct packet pong = {.kind = WIRE_PONG};
+    const int error = client_pulse_pinged(client, now_ms);
 
+    if (error) {
+        return error;
+    }
     memcpy(pong.ping_id, packet->ping_id, sizeof pong.ping_id);
     return client_send_control(client, &pong);
-}
-
-static int on_pong(struct toxtcp_client *client, const struct packet *packet, uint64_t now_ms)
-{
-    if (client->pong_deadline_ms == TOXTCP_NEVER ||
-        memcmp(packet->ping_id, client->ping_id, sizeof client->ping_id) != 0) {
-        return TOXTCP_OK;
-    }
-    /* A driver that keeps the time of its turn can read the pong a moment before it sent the ping. */
-    const uint32_t sample_ms = now_ms > client->ping_sent_at_ms ? (uint32_t)(now_ms - client->ping_sent_at_ms) : 0;
-    client->pong_deadline_ms = TOXTCP_NEVER;
-    /* The smoothing of RFC 6298. */
-    client->rtt_ms =
-        client->rtt_ms == UINT32_MAX ? sample_ms : (uint32_t)((7 * (uint64_t)client->rtt_ms + sample_ms) / 8);
-    return TOXTCP_OK;
 }
 
 static int on_data(struct toxtcp_client *client, const struct packet *packet)
@@ -120,9 +109,10 @@ static int apply(struct toxtcp_client *client, const struct packet *packet, uint
     case WIRE_DISCONNECT:
         return on_notification(client, packet);
     case WIRE_PING:
-        return on_ping(client, packet);
+        return on_ping(client, packet, now_ms);
     case WIRE_PONG:
-        return on_pong(client, packet, now_ms);
+        client_pulse_pong(client, packet->ping_id, now_ms);
+        return TOXTCP_OK;
     case WIRE_OOB_RECV:
         return on_oob(client, packet);
     case WIRE_ONION_RESPONSE:
@@ -138,12 +128,17 @@ static int apply(struct toxtcp_client *client, const struct packet *packet, uint
 
 int client_packet(struct toxtcp_link *link, struct box_plain *plain, size_t len, uint64_t now_ms)
 {
+    struct toxtcp_client *client = client_of(link);
     struct packet packet;
     const int error = packet_decode(plain->bytes, len, PACKET_FROM_RELAY, &packet);
 
+    client_pulse_heard(client);
+    if (link->state == LINK_CLOSED) {
+        return TOXTCP_OK; /* freed in that callback */
+    }
     if (error == TOXTCP_ERR_EMPTY || error == TOXTCP_ERR_TOO_LONG) {
         /* A payload out of bounds is some peer's doing, passed on by a lax relay: no reason to lose the relay. */
         return TOXTCP_OK;
     }
-    return error ? error : apply(client_of(link), &packet, now_ms);
+    return error ? error : apply(client, &packet, now_ms);
 }

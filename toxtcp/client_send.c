@@ -9,7 +9,9 @@ static int send_packet(struct toxtcp_client *client, const struct packet *packet
     struct box_plain plain;
     const int error = link_send(&client->link, &plain, packet_encode(packet, plain.bytes));
 
-    client->used |= !error;
+    if (!error) {
+        client_pulse_sent(client);
+    }
     return error;
 }
 

@@ -6,7 +6,22 @@
 #include "connections_private.h"
 #include "wire.h"
 
-enum { KEEP_CONNECTED_DEFAULT = 3, ONION_RELAYS_DEFAULT = 3, RELAYS_MAX_DEFAULT = 1024, PEERS_MAX_DEFAULT = 65536 };
+enum {
+    KEEP_CONNECTED_DEFAULT = 3,
+    ONION_RELAYS_DEFAULT = 3,
+    RELAYS_MAX_DEFAULT = 1024,
+    PEERS_MAX_DEFAULT = 65536,
+    RECONNECT_HARD_MAX_DEFAULT_MS = 8000
+};
+
+/* For a device that lives on a battery. */
+enum {
+    MOBILE_RELAYS = 2,
+    MOBILE_RECONNECT_MAX_MS = 300000,
+    MOBILE_RECONNECT_HARD_MAX_MS = 30000,
+    MOBILE_PING_INTERVAL_MS = 90000,
+    MOBILE_QUIET_MS = 1500
+};
 
 /* --- Lists of things to be done --- */
 
@@ -65,6 +80,9 @@ void toxtcp_connections_config_default(struct toxtcp_connections_config *config)
         .reconnect_max_ms = WIRE_RECONNECT_MAX_MS,
         .relays_max = RELAYS_MAX_DEFAULT,
         .peers_max = PEERS_MAX_DEFAULT,
+        .relays_wanted = TOXTCP_PEER_RELAYS_WANTED,
+        .reconnect_hard_max_ms = RECONNECT_HARD_MAX_DEFAULT_MS,
+        .probe = true,
     };
     toxtcp_client_config_default(&config->client);
 }
@@ -72,6 +90,12 @@ void toxtcp_connections_config_default(struct toxtcp_connections_config *config)
 void toxtcp_connections_config_mobile(struct toxtcp_connections_config *config)
 {
     toxtcp_connections_config_default(config);
+    config->keep_connected = MOBILE_RELAYS;
+    config->relays_wanted = MOBILE_RELAYS;
+    config->reconnect_max_ms = MOBILE_RECONNECT_MAX_MS;
+    config->reconnect_hard_max_ms = MOBILE_RECONNECT_HARD_MAX_MS;
+    config->client.ping_interval_ms = MOBILE_PING_INTERVAL_MS;
+    config->client.quiet_ms = MOBILE_QUIET_MS;
 }
 
 int toxtcp_connections_new(struct toxtcp_env *env, const struct toxtcp_driver *driver,

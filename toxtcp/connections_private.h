@@ -19,6 +19,7 @@
 #include "heap.h"
 #include "relay_choice.h"
 #include "table.h"
+#include "trust.h"
 
 /* The struct that a member lies in. */
 #define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -51,8 +52,12 @@ struct slot {
     struct slot *next;   /* among the relay's ties */
     struct slot *prev;
     struct toxtcp_route route; /* from SLOT_WAITING on */
+    struct path_trust trust;   /* while online */
     uint8_t state;             /* enum slot_state */
 };
+
+/* How long an acknowledgement takes, until one has come. */
+enum { PEER_ACK_MS = 1000 };
 
 struct peer {
     struct toxtcp_connections *connections;
@@ -61,12 +66,28 @@ struct peer {
     void *user;
     struct work report;
     struct slot slots[TOXTCP_PEER_RELAYS_MAX];
-    uint8_t primary;  /* the slot that carries its packets, if that is online */
-    uint8_t reported; /* enum toxtcp_peer_state */
+    struct toxtcp_relay last_relay; /* that took a packet as data; zeros if it went as OOB */
+    uint64_t challenger_since_ms;   /* TOXTCP_NEVER: there is none */
+    uint32_t ack_ms;                /* how long the layer above waits for acknowledgements, or more */
+    uint8_t primary;                /* the slot that carries its packets, if that is online */
+    uint8_t challenger;             /* the slot that has been clearly better than the primary */
+    uint8_t reported;               /* enum toxtcp_peer_state */
     bool asleep;
+    bool reports;   /* the layer above tells what arrives */
     bool blocked;   /* a send was refused */
     bool unblocked; /* and since then something changed for the better */
     UT_hash_handle hh;
+};
+
+/* An OOB packet to our own key, which an honest relay returns. */
+enum { RELAY_PROBE_TOKEN_SIZE = 16 };
+struct relay_probe {
+    uint8_t token[RELAY_PROBE_TOKEN_SIZE];
+    uint8_t pongs;   /* since it was sent: the relay went on to answer pings */
+    uint8_t misses;  /* in a row */
+    uint8_t harmful; /* connections that ended with one under way */
+    bool out;
+    bool late; /* a pong came before it: to be pinged once more, if what was read has not brought it */
 };
 
 struct relay {
@@ -82,15 +103,20 @@ struct relay {
     char *host;               /* NULL for a relay by address */
     uint64_t connected_at_ms; /* TOXTCP_NEVER unless it got connected in this attempt */
     uint64_t next_dial_ms;    /* not before; TOXTCP_NEVER while `broken` */
+    uint64_t hope_ms;         /* from when on it is retried hard, if that is wanted; TOXTCP_NEVER: from the next dial */
     uint64_t ask_again_ms;    /* when routes that could not be asked for are tried again */
     uint32_t attempt_count;   /* dials since it was connected last */
     uint32_t failures;        /* in a row, for the backoff */
+    uint32_t rtt_ms;          /* smoothed; UINT32_MAX when not known */
+    struct relay_trust trust;
+    struct relay_probe probe;
     int last_error;
     uint8_t phase;    /* enum relay_phase, by relay_set_phase() alone */
     uint8_t reported; /* enum toxtcp_relay_state */
     bool owned;
     bool fresh;   /* owned and never dialled */
     bool onion;   /* marked */
+    bool silent;  /* late with an answer */
     bool broken;  /* since the last expire, which knows the time, chooses when to dial again */
     bool crowded; /* a slot found no room among the routes */
     bool judged;  /* its settling changes nothing any more: it is settled and reviewed, or would stay anyway */
@@ -144,6 +170,8 @@ uint32_t peer_online_slots(const struct peer *peer);
 uint32_t peer_online_count(const struct peer *peer);
 /* A blocked peer may try again. */
 void peer_unblock(struct peer *peer);
+/* Whether its relays do right depends on the peer, which has changed. */
+void peer_touch_relays(struct peer *peer);
 void peer_free(struct peer *peer);
 
 bool slot_has_route(const struct slot *slot);
@@ -153,6 +181,27 @@ enum toxtcp_slot_status slot_status(const struct slot *slot);
 void slot_set_state(struct slot *slot, enum slot_state state);
 /* Asks for a route, if the relay is connected, the peer awake, and there is none. */
 void slot_ask(struct slot *slot);
+
+/* --- peer_paths.c --- */
+
+/* Whether nothing speaks against the way through this slot, on which the peer is online. */
+bool slot_is_good(const struct slot *slot);
+/* Chooses the primary anew: what speaks for or against a way has changed. */
+void peer_elect(struct peer *peer);
+/* A relay's silence or trust has changed, or its round trip was measured: its peers may want another primary. */
+void relay_judge_paths(struct relay *relay);
+void relay_compare_paths(struct relay *relay);
+
+/* --- relay_probe.c --- */
+
+/* Sends a probe through a relay that is connected, if that is wanted. */
+void relay_probe_send(struct relay *relay);
+/* Takes an OOB packet from our own key. False: it is not the probe that is out. */
+bool relay_probe_take(struct relay *relay, const uint8_t *data, size_t len);
+/* The relay has answered a ping; what was due then; its connection is over. */
+void relay_probe_pong(struct relay *relay);
+void relay_probe_run(struct relay *relay);
+void relay_probe_end(struct relay *relay, int error);
 
 /* --- relays.c --- */
 
@@ -181,6 +230,8 @@ void relay_hurry(struct relay *relay);
 void relay_rekey(struct relay *relay);
 /* Connected for longer than useless_after_ms. */
 bool relay_is_settled(const struct relay *relay);
+/* The latest time that is known: of the last expire, or of what the relay's link was told since. */
+uint64_t relay_now(const struct relay *relay);
 /* Tries again the routes that could not be asked for. */
 void relay_ask_routes(struct relay *relay);
 /* Where a connected relay is: as it was added, or, added by name, as the driver says. Family none if that is not known.

@@ -206,7 +206,11 @@ void toxtcp_link_sent(struct toxtcp_link *link, size_t len, uint64_t now_ms)
 {
     assert(link->busy == 0);
     buffer_consume(&link->channel.out, link->env, len);
-    if (buffer_len(&link->channel.out) == 0) {
+    if (link->choked && len > 0) {
+        link->drained_at_ms = now_ms;
+    }
+    link->choked = buffer_len(&link->channel.out) > 0;
+    if (!link->choked) {
         link->output_said = false;
     }
     link_enter(link);

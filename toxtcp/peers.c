@@ -1,4 +1,4 @@
-/* Peers, their slots, and the way of a packet to them. SPDX-License-Identifier: ISC */
+/* Peers and their slots. SPDX-License-Identifier: ISC */
 #include <assert.h>
 
 #include "connections_private.h"
@@ -27,8 +27,7 @@ enum toxtcp_slot_status slot_status(const struct slot *slot)
     }
 }
 
-/* Whether they do right depends on the peer. */
-static void touch_relays(struct peer *peer)
+void peer_touch_relays(struct peer *peer)
 {
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
         if (peer->slots[i].relay) {
@@ -57,8 +56,10 @@ void slot_set_state(struct slot *slot, enum slot_state state)
     }
     worklist_add(&peer->connections->peer_reports, &peer->report, peer->connections->turn);
     if ((before == SLOT_ONLINE) != (state == SLOT_ONLINE)) {
-        peer->primary = (uint8_t)relay_choice_primary(peer_online_slots(peer), peer->primary);
-        touch_relays(peer);
+        /* What was said against the way was said of another connection. */
+        slot->trust = (struct path_trust){0};
+        peer_elect(peer);
+        peer_touch_relays(peer);
     }
 }
 
@@ -260,6 +261,8 @@ static struct peer *make(struct toxtcp_connections *connections, const struct to
     peer->key = *key;
     peer->user = user;
     peer->reported = TOXTCP_PEER_OFFLINE;
+    peer->ack_ms = PEER_ACK_MS;
+    peer->challenger_since_ms = TOXTCP_NEVER;
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
         peer->slots[i].peer = peer;
     }
@@ -394,102 +397,6 @@ int toxtcp_peer_untie_relay(struct toxtcp_connections *connections, struct toxtc
     return TOXTCP_OK;
 }
 
-/* --- Sending --- */
-
-/* What is told of several relays: that one took it, else that it is worth waiting for one, else what was wrong last. */
-static int weigh(int result, int error)
-{
-    return error != TOXTCP_OK && (result == TOXTCP_OK || result == TOXTCP_ERR_WOULD_BLOCK) ? result : error;
-}
-
-/* A send was refused. peer_can_send will follow. */
-static int note_refusal(struct peer *peer, int error)
-{
-    if (error == TOXTCP_ERR_WOULD_BLOCK) {
-        peer->blocked = true;
-        peer->unblocked = false;
-    }
-    return error;
-}
-
-/* Through every relay that takes OOB for the peer; good if one took it. */
-static int send_as_oob(struct peer *peer, const uint8_t *data, size_t len)
-{
-    int result = TOXTCP_ERR_NOT_CONNECTED;
-
-    if (len > TOXTCP_OOB_MAX) {
-        return peer_state(peer) == TOXTCP_PEER_OFFLINE ? TOXTCP_ERR_NOT_CONNECTED : TOXTCP_ERR_TOO_LONG;
-    }
-    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
-        const struct slot *slot = &peer->slots[i];
-        if (slot_takes_oob(slot)) {
-            const int error = toxtcp_client_send_oob(slot->relay->client, &peer->key, data, len);
-            relay_rekey(slot->relay);
-            result = weigh(result, error);
-        }
-    }
-    return note_refusal(peer, result);
-}
-
-/* Through the primary, or the next online one that takes it. */
-static int send_as_data(struct peer *peer, const uint8_t *order, uint32_t count, const uint8_t *data, size_t len)
-{
-    int result = TOXTCP_ERR_NOT_CONNECTED;
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct slot *slot = &peer->slots[order[i]];
-        const int error = toxtcp_client_send(slot->relay->client, slot->route, data, len);
-        relay_rekey(slot->relay);
-        if (!error) {
-            return TOXTCP_OK;
-        }
-        result = weigh(result, error);
-    }
-    return note_refusal(peer, result);
-}
-
-int toxtcp_peer_send(struct toxtcp_connections *connections, struct toxtcp_peer handle, const uint8_t *data, size_t len)
-{
-    struct peer *peer = peer_get(connections, handle);
-    uint8_t order[TOXTCP_PEER_RELAYS_MAX];
-
-    if (!peer) {
-        return TOXTCP_ERR_NOT_FOUND;
-    }
-    if (len == 0 || len > TOXTCP_DATA_MAX) {
-        return len == 0 ? TOXTCP_ERR_EMPTY : TOXTCP_ERR_TOO_LONG;
-    }
-    const uint32_t count = relay_choice_order(peer_online_slots(peer), peer->primary, order);
-    return count > 0 ? send_as_data(peer, order, count, data, len) : send_as_oob(peer, data, len);
-}
-
-/* --- What the layer above knows --- */
-
-int toxtcp_peer_last_relay(const struct toxtcp_connections *connections, struct toxtcp_peer handle,
-                           struct toxtcp_relay *relay)
-{
-    const struct peer *peer = peer_get(connections, handle);
-
-    *relay = (struct toxtcp_relay){0};
-    return peer ? TOXTCP_OK : TOXTCP_ERR_NOT_FOUND;
-}
-
-int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct toxtcp_peer handle,
-                                 struct toxtcp_relay relay, uint32_t count)
-{
-    (void)relay;
-    (void)count;
-    return peer_get(connections, handle) ? TOXTCP_OK : TOXTCP_ERR_NOT_FOUND;
-}
-
-int toxtcp_peer_report_lost(struct toxtcp_connections *connections, struct toxtcp_peer handle,
-                            struct toxtcp_relay relay, uint32_t count)
-{
-    (void)relay;
-    (void)count;
-    return peer_get(connections, handle) ? TOXTCP_OK : TOXTCP_ERR_NOT_FOUND;
-}
-
 /* --- Sleep --- */
 
 int toxtcp_peer_sleep(struct toxtcp_connections *connections, struct toxtcp_peer handle)
@@ -501,7 +408,7 @@ int toxtcp_peer_sleep(struct toxtcp_connections *connections, struct toxtcp_peer
     }
     if (!peer->asleep) {
         peer->asleep = true;
-        touch_relays(peer);
+        peer_touch_relays(peer);
     }
     return TOXTCP_OK;
 }
@@ -517,7 +424,7 @@ int toxtcp_peer_wake(struct toxtcp_connections *connections, struct toxtcp_peer 
         return TOXTCP_OK;
     }
     peer->asleep = false;
-    touch_relays(peer);
+    peer_touch_relays(peer);
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
         if (peer->slots[i].relay) {
             relay_hurry(peer->slots[i].relay);
@@ -545,6 +452,7 @@ static void describe_slots(const struct peer *peer, struct toxtcp_peer_info *inf
                 .relay = slot->relay->handle,
                 .status = slot_status(slot),
                 .primary = slot->state == SLOT_ONLINE && peer->primary == i,
+                .doubted = slot->trust.doubt != PATH_TRUSTED,
             };
             info->slot_count++;
         }

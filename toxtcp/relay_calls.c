@@ -80,10 +80,13 @@ static void describe(const struct relay *relay, struct toxtcp_relay_info *info)
         .owned = relay->owned,
         .onion = relay->onion,
         .peer_count = count_ties(relay),
-        .rtt_ms = UINT32_MAX,
+        .rtt_ms = relay->rtt_ms,
         .attempt_count = relay->attempt_count,
         .connected_at_ms = relay->phase == RELAY_CONNECTED ? relay->connected_at_ms : TOXTCP_NEVER,
         .next_dial_ms = relay->phase == RELAY_WAITING ? relay->next_dial_ms : TOXTCP_NEVER,
+        .score = relay_trust_score(&relay->trust, relay_now(relay)),
+        .demoted = relay_trust_is_demoted(&relay->trust, relay_now(relay)),
+        .silent = relay->silent,
     };
 }
 
@@ -91,7 +94,6 @@ int toxtcp_relay_get_info(const struct toxtcp_connections *connections, struct t
                           struct toxtcp_relay_info *info)
 {
     const struct relay *relay = relay_get(connections, handle);
-    struct toxtcp_client_info client_info;
 
     if (!relay) {
         return TOXTCP_ERR_NOT_FOUND;
@@ -99,10 +101,6 @@ int toxtcp_relay_get_info(const struct toxtcp_connections *connections, struct t
     describe(relay, info);
     if (relay->host) {
         memcpy(info->host, relay->host, strlen(relay->host) + 1);
-    }
-    if (relay->client) {
-        toxtcp_client_get_info(relay->client, &client_info);
-        info->rtt_ms = client_info.rtt_ms;
     }
     return TOXTCP_OK;
 }
@@ -237,7 +235,7 @@ void toxtcp_connections_network_changed(struct toxtcp_connections *connections)
     for (struct relay *relay = handles_from(&connections->relays, 0); relay;
          relay = handles_from(&connections->relays, relay->handle.index + 1)) {
         if (relay->phase == RELAY_CONNECTED) {
-            (void)toxtcp_client_ping(relay->client);
+            (void)toxtcp_client_hurry(relay->client);
             relay_rekey(relay);
         } else {
             /* What failed there says nothing of here. */

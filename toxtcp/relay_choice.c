@@ -13,9 +13,11 @@
  *   tried for ever, and if too many come back, the ones too many are useless and closed. */
 #include "relay_choice.h"
 
-bool relay_choice_serves(bool peer_asleep, bool online_here, uint32_t online_count)
+enum { RTT_BETTER_MS = 10 };
+
+bool relay_choice_serves(bool peer_asleep, bool good_here, uint32_t good_count, uint32_t wanted)
 {
-    return !peer_asleep && (online_here || online_count < TOXTCP_PEER_RELAYS_WANTED);
+    return !peer_asleep && (good_here || good_count < wanted);
 }
 
 /* Whether it may be one of the keep_connected. */
@@ -77,28 +79,73 @@ bool relay_choice_marks(enum relay_phase phase, bool has_one, uint32_t marked, u
     return phase == RELAY_CONNECTED && !has_one && marked < onion_relays;
 }
 
-uint32_t relay_choice_primary(uint32_t online, uint32_t primary)
+/* --- Paths --- */
+
+static bool is_better(const struct path_view *path, const struct path_view *than)
 {
-    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
-        uint32_t slot = (primary + i) % TOXTCP_PEER_RELAYS_MAX;
-        if (online >> slot & 1) {
-            return slot;
-        }
-    }
-    return primary;
+    return path->rank != than->rank ? path->rank < than->rank : path->rtt_ms < than->rtt_ms;
 }
 
-uint32_t relay_choice_order(uint32_t online, uint32_t primary, uint8_t order[TOXTCP_PEER_RELAYS_MAX])
+/* The best online slot of those in `left`, one bit each; of equals the first from the primary on, going round. */
+static uint32_t best_of(const struct path_view *paths, uint32_t left, uint32_t primary)
 {
-    uint32_t count = 0;
+    uint32_t best = TOXTCP_PEER_RELAYS_MAX;
 
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
-        uint32_t slot = (primary + i) % TOXTCP_PEER_RELAYS_MAX;
-        if (online >> slot & 1) {
-            order[count++] = (uint8_t)slot;
+        const uint32_t slot = (primary + i) % TOXTCP_PEER_RELAYS_MAX;
+        if ((left >> slot & 1) && (best == TOXTCP_PEER_RELAYS_MAX || is_better(&paths[slot], &paths[best]))) {
+            best = slot;
         }
     }
+    return best;
+}
+
+static uint32_t online_slots(const struct path_view *paths)
+{
+    uint32_t online = 0;
+
+    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
+        online |= (uint32_t)paths[i].online << i;
+    }
+    return online;
+}
+
+uint32_t relay_choice_primary(const struct path_view paths[TOXTCP_PEER_RELAYS_MAX], uint32_t primary)
+{
+    const uint32_t best = best_of(paths, online_slots(paths), primary);
+
+    if (best == TOXTCP_PEER_RELAYS_MAX || (paths[primary].online && paths[primary].rank <= paths[best].rank)) {
+        return primary;
+    }
+    return best;
+}
+
+uint32_t relay_choice_order(const struct path_view paths[TOXTCP_PEER_RELAYS_MAX], uint32_t primary,
+                            uint8_t order[TOXTCP_PEER_RELAYS_MAX])
+{
+    uint32_t left = online_slots(paths);
+    uint32_t next = paths[primary].online ? primary : best_of(paths, left, primary);
+    uint32_t count = 0;
+
+    while (left != 0) {
+        order[count++] = (uint8_t)next;
+        left &= ~(1U << next);
+        next = best_of(paths, left, primary);
+    }
     return count;
+}
+
+uint32_t relay_choice_challenger(const struct path_view paths[TOXTCP_PEER_RELAYS_MAX], uint32_t primary)
+{
+    const struct path_view *current = &paths[primary];
+    const uint32_t best = best_of(paths, online_slots(paths), primary);
+
+    if (best == TOXTCP_PEER_RELAYS_MAX || !current->online || current->rtt_ms == UINT32_MAX) {
+        return primary;
+    }
+    const uint64_t rtt_ms = paths[best].rtt_ms;
+    const bool clearly = rtt_ms + RTT_BETTER_MS <= current->rtt_ms && 3 * rtt_ms < 2 * (uint64_t)current->rtt_ms;
+    return clearly ? best : primary;
 }
 
 uint32_t relay_choice_delay(uint32_t failures, uint32_t min_ms, uint32_t max_ms, uint32_t random)

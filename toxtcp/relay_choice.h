@@ -45,8 +45,9 @@ enum relay_verdict {
     RELAY_FORGET /* nobody has a use for it */
 };
 
-/* Whether a relay serves a peer: the peer is awake, and online there, or online on fewer relays than are wanted. */
-bool relay_choice_serves(bool peer_asleep, bool online_here, uint32_t online_count);
+/* Whether a relay serves a peer: the peer is awake, and has a good path here, or good paths on fewer relays than are
+ * wanted. A path is good where the peer is online and nothing speaks against the relay. */
+bool relay_choice_serves(bool peer_asleep, bool good_here, uint32_t good_count, uint32_t wanted);
 
 /* What to do with a relay. Whatever is closed by it is not opened by it again with the totals that closing leaves. */
 enum relay_verdict relay_choice_verdict(const struct relay_view *view, const struct relay_totals *totals);
@@ -54,12 +55,33 @@ enum relay_verdict relay_choice_verdict(const struct relay_view *view, const str
 /* Whether a relay gets one of the onion marks, of which `marked` are given. */
 bool relay_choice_marks(enum relay_phase phase, bool has_one, uint32_t marked, uint32_t onion_relays);
 
-/* The slot that carries a peer's packets; bit i of `online` stands for slot i. It stays as long as it is online; then
- * it is the next online one, going round. With none online it stays too. */
-uint32_t relay_choice_primary(uint32_t online, uint32_t primary);
+/* What may be said against a path, worst last. */
+enum path_rank {
+    PATH_GOOD,
+    PATH_POOR,  /* doubted, or its relay is demoted */
+    PATH_SILENT /* its relay is late with an answer */
+};
 
-/* The online slots in the order in which a packet tries them, the primary first. Returns how many. */
-uint32_t relay_choice_order(uint32_t online, uint32_t primary, uint8_t order[TOXTCP_PEER_RELAYS_MAX]);
+/* One of a peer's slots, as a way for packets. */
+struct path_view {
+    bool online;
+    enum path_rank rank;
+    uint32_t rtt_ms; /* of its relay; UINT32_MAX when not known */
+};
+
+/* The slot that carries a peer's packets. It stays while it is online and none is of a better rank; then it is the best
+ * one: by rank, by round trip, the next one going round. With none online it stays too. */
+uint32_t relay_choice_primary(const struct path_view paths[TOXTCP_PEER_RELAYS_MAX], uint32_t primary);
+
+/* The online slots in the order in which a packet tries them, the primary first, then by rank and round trip. Returns
+ * how many. */
+uint32_t relay_choice_order(const struct path_view paths[TOXTCP_PEER_RELAYS_MAX], uint32_t primary,
+                            uint8_t order[TOXTCP_PEER_RELAYS_MAX]);
+
+/* The slot, if any, that is so much better than the primary that it is worth changing, if it stays so for
+ * RELAY_CHOICE_BETTER_FOR_MS: as good a rank, a round trip 10 ms shorter and under two thirds. Else the primary. */
+enum { RELAY_CHOICE_BETTER_FOR_MS = 10000 };
+uint32_t relay_choice_challenger(const struct path_view paths[TOXTCP_PEER_RELAYS_MAX], uint32_t primary);
 
 /* How long to wait after the failure that follows `failures` others: doubling from `min_ms` to `max_ms`, less or more
  * by up to a quarter, as `random` has it. */

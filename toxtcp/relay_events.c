@@ -15,9 +15,11 @@ static void on_connected(void *user, struct toxtcp_client *client)
     connections_enter(connections);
     toxtcp_client_get_info(client, &info);
     relay->connected_at_ms = info.connected_at_ms;
+    relay->hope_ms = info.connected_at_ms;
     relay->attempt_count = 0;
     relay_set_phase(relay, RELAY_CONNECTED);
     relay_ask_routes(relay);
+    relay_probe_send(relay);
     relays_mark(connections);
     connections->review_all = true;
     connections_leave(connections);
@@ -105,6 +107,9 @@ static void on_oob(void *user, struct toxtcp_client *client, const struct toxtcp
     const struct peer *peer = peer_by_key(connections, sender);
 
     (void)client;
+    if (toxtcp_public_key_equal(sender, &connections->keys.public_key) && relay_probe_take(relay, data, len)) {
+        return;
+    }
     connections_enter(connections);
     if (peer && is_tied(peer, relay)) {
         hand_up(relay, peer, data, len);
@@ -155,6 +160,27 @@ static void on_can_send(void *user, struct toxtcp_client *client)
     connections_leave(connections);
 }
 
+static void on_measured(void *user, struct toxtcp_client *client)
+{
+    struct relay *relay = user;
+    struct toxtcp_client_info info;
+
+    toxtcp_client_get_info(client, &info);
+    relay->rtt_ms = info.rtt_ms;
+    relay_compare_paths(relay);
+    relay_probe_pong(relay);
+    relay_rekey(relay);
+}
+
+static void on_silent(void *user, struct toxtcp_client *client, bool silent)
+{
+    struct relay *relay = user;
+
+    (void)client;
+    relay->silent = silent;
+    relay_judge_paths(relay);
+}
+
 static void on_deadline_changed(void *user, struct toxtcp_client *client)
 {
     (void)client;
@@ -170,5 +196,7 @@ const struct toxtcp_client_callbacks relay_client_callbacks = {
     .onion_response = on_onion_response,
     .forwarded = on_forwarded,
     .can_send = on_can_send,
+    .measured = on_measured,
+    .silent = on_silent,
     .deadline_changed = on_deadline_changed,
 };

@@ -3,7 +3,11 @@
 #include <string.h>
 
 #include "box.h"
+#include "client.h"
 #include "connections_private.h"
+
+/* How long a relay that is wanted badly is retried hard. */
+enum { HOPE_MS = 3600 * 1000 };
 
 /* --- Being known --- */
 
@@ -88,7 +92,9 @@ static struct relay *make(struct toxtcp_connections *connections, const struct t
     relay->key = *key;
     relay->address = endpoint->address;
     relay->connected_at_ms = TOXTCP_NEVER;
+    relay->hope_ms = TOXTCP_NEVER;
     relay->ask_again_ms = TOXTCP_NEVER;
+    relay->rtt_ms = UINT32_MAX;
     relay->phase = RELAY_ASLEEP;
     relay->reported = TOXTCP_RELAY_SLEEPING;
     connections->phase_count[RELAY_ASLEEP]++;
@@ -212,6 +218,13 @@ bool relay_is_settled(const struct relay *relay)
     return relay->phase == RELAY_CONNECTED && relay->connections->now_ms >= settles_at(relay);
 }
 
+uint64_t relay_now(const struct relay *relay)
+{
+    const uint64_t now_ms = relay->connections->now_ms;
+
+    return relay->client && relay->client->link.now_ms > now_ms ? relay->client->link.now_ms : now_ms;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -219,7 +232,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t due_at(const struct relay *relay)
 {
-    if (relay->broken) {
+    if (relay->broken || relay->probe.late) {
         return 0;
     }
     switch (relay->phase) {
@@ -260,6 +273,7 @@ void relay_hurry(struct relay *relay)
     }
     relay->broken = false;
     relay->next_dial_ms = 0;
+    relay->hope_ms = TOXTCP_NEVER;
     if (relay->phase == RELAY_WAITING) {
         relay_set_phase(relay, RELAY_STARTING);
     }
@@ -271,7 +285,10 @@ void relay_broke(struct relay *relay, int error)
     struct toxtcp_connections *connections = relay->connections;
 
     forget_routes(relay);
+    relay_probe_end(relay, error);
     relay->client = NULL;
+    relay->silent = false;
+    relay->rtt_ms = UINT32_MAX;
     relay->onion = false;
     relay->last_error = error;
     relay->broken = true;
@@ -282,21 +299,69 @@ void relay_broke(struct relay *relay, int error)
     connections->review_all = true;
 }
 
+/* A peer is online nowhere, or nobody can reach us, and this relay may change it. */
+static bool is_wanted_badly(const struct relay *relay)
+{
+    const struct toxtcp_connections *connections = relay->connections;
+
+    if (relay->owned && connections->phase_count[RELAY_CONNECTED] == 0) {
+        return true;
+    }
+    for (const struct slot *slot = relay->ties; slot; slot = slot->next) {
+        if (!slot->peer->asleep && peer_online_count(slot->peer) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Not for ever: a battery should not pay for a relay that is gone. */
+static bool is_hoped_for(const struct relay *relay)
+{
+    return relay->hope_ms == TOXTCP_NEVER || relay->connections->now_ms - relay->hope_ms < HOPE_MS;
+}
+
+static uint32_t wait_max_ms(const struct relay *relay)
+{
+    const struct toxtcp_connections_config *config = &relay->connections->config;
+    const bool hard =
+        config->reconnect_hard_max_ms < config->reconnect_max_ms && is_hoped_for(relay) && is_wanted_badly(relay);
+
+    return hard ? config->reconnect_hard_max_ms : config->reconnect_max_ms;
+}
+
+static void choose_wait(struct relay *relay, uint32_t max_ms)
+{
+    struct toxtcp_connections *connections = relay->connections;
+    const uint32_t random = env_random_below(connections->env, UINT32_MAX);
+
+    relay->next_dial_ms =
+        connections->now_ms + relay_choice_delay(relay->failures, connections->config.reconnect_min_ms, max_ms, random);
+}
+
 /* Chooses when a relay that broke may be dialled again. A connection that lasted ends a row of failures. */
 static void choose_next_dial(struct relay *relay)
 {
     struct toxtcp_connections *connections = relay->connections;
-    const struct toxtcp_connections_config *config = &connections->config;
-    const uint32_t random = env_random_below(connections->env, UINT32_MAX);
 
     if (relay->connected_at_ms != TOXTCP_NEVER && connections->now_ms >= settles_at(relay)) {
         relay->failures = 0;
     }
     relay->connected_at_ms = TOXTCP_NEVER;
     relay->broken = false;
-    relay->next_dial_ms = connections->now_ms + relay_choice_delay(relay->failures, config->reconnect_min_ms,
-                                                                   config->reconnect_max_ms, random);
+    choose_wait(relay, wait_max_ms(relay));
     relay->failures++;
+}
+
+/* It waits longer than it may, since it has come to be wanted more. */
+static void shorten_wait(struct relay *relay)
+{
+    const uint32_t max_ms = wait_max_ms(relay);
+
+    if (relay->next_dial_ms > relay->connections->now_ms + max_ms + max_ms / 4) {
+        choose_wait(relay, max_ms);
+        relay_rekey(relay);
+    }
 }
 
 static void dial(struct relay *relay)
@@ -306,6 +371,9 @@ static void dial(struct relay *relay)
     const struct toxtcp_endpoint endpoint = {.host = relay->host, .address = relay->address};
 
     relay->attempt_count++;
+    if (relay->hope_ms == TOXTCP_NEVER) {
+        relay->hope_ms = connections->now_ms;
+    }
     relay->fresh = false;
     relay->judged = false;
     relay->connected_at_ms = TOXTCP_NEVER;
@@ -334,6 +402,7 @@ static void run(struct relay *relay)
 {
     struct toxtcp_connections *connections = relay->connections;
 
+    relay_probe_run(relay);
     if (relay->client) {
         toxtcp_client_expire(relay->client, connections->now_ms);
     }
@@ -378,6 +447,16 @@ void relay_touch(struct relay *relay)
     worklist_add(&relay->connections->reviews, &relay->review, relay->connections->turn);
 }
 
+static uint32_t count_good_paths(const struct peer *peer)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
+        count += slot_is_good(&peer->slots[i]);
+    }
+    return count;
+}
+
 /* What its peers are to it, up to the first that it serves: that is enough. */
 static void view_ties(const struct relay *relay, struct relay_view *view)
 {
@@ -385,7 +464,8 @@ static void view_ties(const struct relay *relay, struct relay_view *view)
     for (const struct slot *slot = relay->ties; slot && !view->serves; slot = slot->next) {
         const struct peer *peer = slot->peer;
         view->awake |= !peer->asleep;
-        view->serves = relay_choice_serves(peer->asleep, slot->state == SLOT_ONLINE, peer_online_count(peer));
+        view->serves = relay_choice_serves(peer->asleep, slot_is_good(slot), count_good_paths(peer),
+                                           relay->connections->config.relays_wanted);
     }
 }
 
@@ -425,8 +505,11 @@ static void put_to_sleep(struct relay *relay)
 {
     if (relay->client) {
         forget_routes(relay);
+        relay_probe_end(relay, TOXTCP_ERR_SHUT_DOWN);
         toxtcp_client_free(relay->client);
         relay->client = NULL;
+        relay->silent = false;
+        relay->rtt_ms = UINT32_MAX;
         relay->connected_at_ms = TOXTCP_NEVER;
         relay->failures = 0;
         relay->next_dial_ms = 0;
@@ -465,6 +548,9 @@ void relay_review(struct relay *relay)
         }
         break;
     default:
+        if (relay->phase == RELAY_WAITING && !relay->broken) {
+            shorten_wait(relay);
+        }
         break;
     }
 }

@@ -22,12 +22,22 @@ static struct toxtcp_peer stranger_at(struct node *node)
 
 /* --- Reconnecting --- */
 
+/* Waits up to the longest, however badly the relay is wanted. */
+static void open_patiently(struct node *node)
+{
+    struct toxtcp_connections_config config;
+
+    toxtcp_connections_config_default(&config);
+    config.reconnect_hard_max_ms = config.reconnect_max_ms;
+    node_open(node, &config);
+}
+
 /* Of a relay that is down for ever: dials double from 1 s to 60 s apart, give or take a quarter. */
 START_TEST(backoff)
 {
     uint64_t now[9];
 
-    node_open(&alice, NULL);
+    open_patiently(&alice);
     world_kill(0);
     const struct toxtcp_peer peer = stranger_at(&alice);
     (void)node_tie(&alice, peer, 0);
@@ -46,6 +56,38 @@ START_TEST(backoff)
     ck_assert_uint_eq(node_relay_info(&alice, 0).attempt_count, 9);
     ck_assert_int_eq(node_relay_info(&alice, 0).last_error, TOXTCP_ERR_REFUSED);
     ck_assert_int_eq(node_relay_state(&alice, 0), TOXTCP_RELAY_WAITING);
+}
+END_TEST
+
+/* The relays of a peer that is online nowhere are retried harder than one of three, for an hour. */
+START_TEST(all_relays_down_is_retried_harder)
+{
+    struct toxtcp_peer peer;
+    struct toxtcp_peer back;
+
+    meet(2, &peer, &back);
+    world_kill(0);
+    net_run(world.net, 10 * MINUTE);
+    uint64_t dials = world_dials(0);
+    net_run(world.net, 10 * MINUTE);
+    ck_assert_uint_le(world_dials(0) - dials, 2 * 14);
+    /* With the other one gone too, both at once, what waits long already included. */
+    world_kill(1);
+    dials = world_dials(0);
+    net_run(world.net, 11 * SECOND);
+    ck_assert_uint_ge(world_dials(0) - dials, 2);
+    dials = world_dials(0);
+    net_run(world.net, 10 * MINUTE);
+    ck_assert_uint_ge(world_dials(0) - dials, 2 * 58);
+    ck_assert_uint_le(world_dials(0) - dials, 2 * 101);
+    world_start(0);
+    net_run(world.net, 10 * SECOND);
+    ck_assert_int_eq(toxtcp_peer_online_count(alice.connections, peer), 1);
+    world_kill(0);
+    net_run(world.net, HOUR);
+    dials = world_dials(0);
+    net_run(world.net, HOUR);
+    ck_assert_uint_le(world_dials(0) - dials, 2 * 81);
 }
 END_TEST
 
@@ -82,7 +124,7 @@ END_TEST
 /* A relay that accepts and closes at once must not be dialled every second. */
 START_TEST(short_connections_do_not_end_the_backoff)
 {
-    node_open(&alice, NULL);
+    open_patiently(&alice);
     const struct toxtcp_peer peer = stranger_at(&alice);
     (void)node_tie(&alice, peer, 0);
     for (int i = 0; i < 7; i++) {
@@ -184,7 +226,7 @@ END_TEST
 
 START_TEST(network_changed)
 {
-    node_open(&alice, NULL);
+    open_patiently(&alice);
     const struct toxtcp_peer peer = stranger_at(&alice);
     (void)node_tie(&alice, peer, 0);
     (void)node_tie(&alice, peer, 1);
@@ -209,12 +251,14 @@ START_TEST(network_changed)
     net_step(world.net);
     ck_assert_uint_eq(world_dials(0), dials + 1);
     ck_assert_uint_le(node_relay_info(&alice, 0).next_dial_ms, net_now(world.net) + 1250);
-    /* The connected one is pinged: a stalled one is found out in 10 s. */
+    /* The connected one is pinged: one that answers stays, a stalled one is found out in 3 s. */
+    net_run(world.net, 4 * SECOND);
+    ck_assert_int_eq(node_relay_state(&alice, 1), TOXTCP_RELAY_CONNECTED);
     net_stall(world.net, &world.addresses[1], true);
     toxtcp_connections_network_changed(alice.connections);
-    net_run(world.net, 9 * SECOND);
+    net_run(world.net, 2900);
     ck_assert_int_eq(node_relay_state(&alice, 1), TOXTCP_RELAY_CONNECTED);
-    net_run(world.net, 2 * SECOND);
+    net_run(world.net, 200);
     ck_assert_int_ne(node_relay_state(&alice, 1), TOXTCP_RELAY_CONNECTED);
     ck_assert_int_eq(node_relay_info(&alice, 1).last_error, TOXTCP_ERR_TIMED_OUT);
 }
@@ -687,6 +731,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_checked_fixture(tests, world_open_all, world_close);
     tcase_add_test(tests, backoff);
+    tcase_add_test(tests, all_relays_down_is_retried_harder);
     tcase_add_test(tests, a_relay_that_is_named_is_tried_for_ever);
     tcase_add_test(tests, short_connections_do_not_end_the_backoff);
     tcase_add_test(tests, a_relay_that_never_answers_times_out);

@@ -25,12 +25,14 @@ static enum relay_verdict judge_onion(struct relay_view view, uint32_t connected
 
 START_TEST(serving)
 {
-    ck_assert(relay_choice_serves(false, true, 6));
-    ck_assert(relay_choice_serves(false, false, 0));
-    ck_assert(relay_choice_serves(false, false, 2));
-    ck_assert(!relay_choice_serves(false, false, 3));
-    ck_assert(!relay_choice_serves(true, true, 1));
-    ck_assert(!relay_choice_serves(true, false, 0));
+    ck_assert(relay_choice_serves(false, true, 6, 3));
+    ck_assert(relay_choice_serves(false, false, 0, 3));
+    ck_assert(relay_choice_serves(false, false, 2, 3));
+    ck_assert(!relay_choice_serves(false, false, 3, 3));
+    ck_assert(!relay_choice_serves(false, false, 2, 2));
+    ck_assert(relay_choice_serves(false, false, 1, 2));
+    ck_assert(!relay_choice_serves(true, true, 1, 3));
+    ck_assert(!relay_choice_serves(true, false, 0, 3));
 }
 END_TEST
 
@@ -245,14 +247,50 @@ END_TEST
 
 /* --- Sending --- */
 
+enum { RTT_MS = 50 };
+
+/* Good paths of one round trip in the slots whose bits are set. */
+static struct path_view paths[TOXTCP_PEER_RELAYS_MAX];
+
+static const struct path_view *alike(uint32_t online)
+{
+    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
+        paths[i] = (struct path_view){.online = online >> i & 1, .rank = PATH_GOOD, .rtt_ms = RTT_MS};
+    }
+    return paths;
+}
+
 START_TEST(primary_stays_while_online)
 {
-    ck_assert_uint_eq(relay_choice_primary(0x3f, 4), 4);
-    ck_assert_uint_eq(relay_choice_primary(0x10, 4), 4);
-    ck_assert_uint_eq(relay_choice_primary(0x2f, 4), 5);
-    ck_assert_uint_eq(relay_choice_primary(0x0b, 4), 0);
-    ck_assert_uint_eq(relay_choice_primary(0x04, 4), 2);
-    ck_assert_uint_eq(relay_choice_primary(0, 4), 4);
+    ck_assert_uint_eq(relay_choice_primary(alike(0x3f), 4), 4);
+    ck_assert_uint_eq(relay_choice_primary(alike(0x10), 4), 4);
+    ck_assert_uint_eq(relay_choice_primary(alike(0x2f), 4), 5);
+    ck_assert_uint_eq(relay_choice_primary(alike(0x0b), 4), 0);
+    ck_assert_uint_eq(relay_choice_primary(alike(0x04), 4), 2);
+    ck_assert_uint_eq(relay_choice_primary(alike(0), 4), 4);
+}
+END_TEST
+
+START_TEST(next_primary_is_the_best)
+{
+    (void)alike(0x3e);
+    paths[3].rtt_ms = 10;
+    ck_assert_uint_eq(relay_choice_primary(paths, 0), 3);
+    paths[3].rank = PATH_POOR;
+    ck_assert_uint_eq(relay_choice_primary(paths, 0), 1);
+    paths[1].rtt_ms = UINT32_MAX;
+    ck_assert_uint_eq(relay_choice_primary(paths, 0), 2);
+    /* A faster one is no reason to leave; a better rank is. */
+    ck_assert_uint_eq(relay_choice_primary(paths, 1), 1);
+    paths[1].rank = PATH_POOR;
+    ck_assert_uint_eq(relay_choice_primary(paths, 1), 2);
+    /* Poor ones are better than silent ones, and where all are alike nothing changes. */
+    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
+        paths[i].rank = PATH_SILENT;
+    }
+    ck_assert_uint_eq(relay_choice_primary(paths, 4), 4);
+    paths[5].rank = PATH_POOR;
+    ck_assert_uint_eq(relay_choice_primary(paths, 4), 5);
 }
 END_TEST
 
@@ -260,11 +298,53 @@ START_TEST(order_goes_round_from_the_primary)
 {
     uint8_t order[TOXTCP_PEER_RELAYS_MAX];
 
-    ck_assert_uint_eq(relay_choice_order(0, 0, order), 0);
-    ck_assert_uint_eq(relay_choice_order(0x2d, 3, order), 4);
+    ck_assert_uint_eq(relay_choice_order(alike(0), 0, order), 0);
+    ck_assert_uint_eq(relay_choice_order(alike(0x2d), 3, order), 4);
     ck_assert_mem_eq(order, ((uint8_t[]){3, 5, 0, 2}), 4);
-    ck_assert_uint_eq(relay_choice_order(0x3f, 5, order), 6);
+    ck_assert_uint_eq(relay_choice_order(alike(0x3f), 5, order), 6);
     ck_assert_mem_eq(order, ((uint8_t[]){5, 0, 1, 2, 3, 4}), 6);
+}
+END_TEST
+
+START_TEST(order_by_rank_and_round_trip)
+{
+    uint8_t order[TOXTCP_PEER_RELAYS_MAX];
+
+    (void)alike(0x3f);
+    paths[0].rank = PATH_SILENT;
+    paths[1].rank = PATH_POOR;
+    paths[2].rtt_ms = 90;
+    paths[4].rtt_ms = 20;
+    ck_assert_uint_eq(relay_choice_order(paths, 3, order), 6);
+    ck_assert_mem_eq(order, ((uint8_t[]){3, 4, 5, 2, 1, 0}), 6);
+    paths[3].online = false;
+    ck_assert_uint_eq(relay_choice_order(paths, 3, order), 5);
+    ck_assert_mem_eq(order, ((uint8_t[]){4, 5, 2, 1, 0}), 5);
+}
+END_TEST
+
+/* "At least 10 ms better and under two thirds." */
+START_TEST(challenger_is_clearly_better)
+{
+    static const struct {
+        uint32_t primary_ms;
+        uint32_t other_ms;
+        bool clearly;
+    } cases[] = {{50, 33, true},      {50, 34, false},         {50, 50, false},        {20, 10, true},
+                 {20, 11, false},     {12, 2, true},           {11, 2, false},         {3000, 1999, true},
+                 {3000, 2000, false}, {50, UINT32_MAX, false}, {UINT32_MAX, 5, false}, {0, 0, false}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)alike(0x12);
+        paths[1].rtt_ms = cases[i].primary_ms;
+        paths[4].rtt_ms = cases[i].other_ms;
+        ck_assert_uint_eq(relay_choice_challenger(paths, 1), cases[i].clearly ? 4 : 1);
+    }
+    (void)alike(0x12);
+    paths[4].rtt_ms = 1;
+    paths[4].rank = PATH_POOR;
+    ck_assert_uint_eq(relay_choice_challenger(paths, 1), 1);
+    ck_assert_uint_eq(relay_choice_challenger(alike(0), 1), 1);
 }
 END_TEST
 
@@ -325,7 +405,10 @@ int main(void)
     tcase_add_test(tests, rounds_come_to_rest);
     tcase_add_test(tests, marks);
     tcase_add_test(tests, primary_stays_while_online);
+    tcase_add_test(tests, next_primary_is_the_best);
     tcase_add_test(tests, order_goes_round_from_the_primary);
+    tcase_add_test(tests, order_by_rank_and_round_trip);
+    tcase_add_test(tests, challenger_is_clearly_better);
     tcase_add_test(tests, delay_doubles_up_to_the_maximum);
     tcase_add_test(tests, delay_bounds);
     srunner_run_all(runner, CK_ENV);

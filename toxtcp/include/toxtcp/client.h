@@ -52,6 +52,7 @@ struct toxtcp_client_config {
     /* When something was sent for the caller and the relay has said nothing for so long, it is pinged at once, so that
      * a dead one is noticed within seconds: 750. 0: only at ping_interval_ms. */
     uint32_t quiet_ms;
+    uint32_t pings_max; /* the relay's own pings within 30 s; more end the link. 0: no bound: 60 */
 };
 
 /* Any may be NULL. `user` is what toxtcp_client_new() got. `data` is valid during the call. */
@@ -167,6 +168,10 @@ TOXTCP_API int toxtcp_client_send_forward(struct toxtcp_client *client, const st
 /* Asks for a ping at the next expire, which is due at once, unless a ping is out. Errors: TOXTCP_ERR_NOT_CONNECTED.
  * Effect: deadline. */
 TOXTCP_API int toxtcp_client_ping(struct toxtcp_client *client);
+
+/* The way to the relay may be gone (another network): asks for a ping as above, and ends the link if it is not answered
+ * within 3 s, or longer where its round trip was long. Errors: TOXTCP_ERR_NOT_CONNECTED. Effect: deadline. */
+TOXTCP_API int toxtcp_client_hurry(struct toxtcp_client *client);
 
 TOXTCP_API void toxtcp_client_get_info(const struct toxtcp_client *client, struct toxtcp_client_info *info);
 

@@ -1,0 +1,160 @@
+/* What a relay's deeds say of it: pure policy. SPDX-License-Identifier: ISC */
+#include "trust.h"
+
+#include <toxtcp/connections.h>
+
+enum {
+    FORGIVE_MS = 30000, /* for one point */
+    /* An honest relay notices within 40 s that a peer is gone; before that a path says nothing of its relay. */
+    TRIAL_AFTER_MS = 45000,
+    TRIAL_ROUNDS_MAX = 6, /* the wait doubles so often: to 48 min */
+    TRIAL_PACKETS = 3,
+    TRIAL_SPACING_MS = 1000,
+    /* One packet lost in twenty is too many for a path that TCP carries; seen over so many packets. */
+    LOSS_PACKETS_MIN = 60,
+    LOSS_ONE_IN = 20,
+    WINDOW_PACKETS = 512
+};
+
+/* --- A relay --- */
+
+static uint32_t blame_now(const struct relay_trust *trust, uint64_t now_ms)
+{
+    const uint64_t forgiven = now_ms > trust->at_ms ? (now_ms - trust->at_ms) / FORGIVE_MS : 0;
+
+    return forgiven < trust->blame ? (uint32_t)(trust->blame - forgiven) : 0;
+}
+
+uint8_t relay_trust_score(const struct relay_trust *trust, uint64_t now_ms)
+{
+    return (uint8_t)(TOXTCP_SCORE_MAX - blame_now(trust, now_ms));
+}
+
+bool relay_trust_is_demoted(const struct relay_trust *trust, uint64_t now_ms)
+{
+    return trust->demoted && relay_trust_score(trust, now_ms) < TRUST_RESTORED_FROM;
+}
+
+static void set_blame(struct relay_trust *trust, uint32_t blame, uint64_t now_ms)
+{
+    const bool demoted = relay_trust_is_demoted(trust, now_ms);
+
+    trust->blame = (uint8_t)(blame < TOXTCP_SCORE_MAX ? blame : TOXTCP_SCORE_MAX);
+    trust->at_ms = now_ms;
+    trust->demoted = demoted || relay_trust_score(trust, now_ms) < TRUST_DEMOTED_BELOW;
+}
+
+void relay_trust_blame(struct relay_trust *trust, uint32_t points, uint64_t now_ms)
+{
+    set_blame(trust, blame_now(trust, now_ms) + points, now_ms);
+}
+
+void relay_trust_credit(struct relay_trust *trust, uint32_t points, uint64_t now_ms)
+{
+    const uint32_t blame = blame_now(trust, now_ms);
+
+    set_blame(trust, blame > points ? blame - points : 0, now_ms);
+}
+
+/* --- A path --- */
+
+void path_trust_sent(struct path_trust *trust, uint64_t now_ms)
+{
+    if (!trust->unproven) {
+        trust->unproven = true;
+        trust->unproven_ms = now_ms;
+    }
+}
+
+static void count(uint16_t *counter, uint32_t more)
+{
+    *counter = (uint16_t)(*counter + (more < WINDOW_PACKETS ? more : WINDOW_PACKETS));
+}
+
+/* So that what was long ago weighs less. */
+static void slide(struct path_trust *trust)
+{
+    if (trust->delivered + trust->lost > WINDOW_PACKETS) {
+        trust->delivered /= 2;
+        trust->lost /= 2;
+    }
+}
+
+bool path_trust_proven(struct path_trust *trust, uint32_t packets, uint64_t now_ms)
+{
+    const bool doubted = trust->doubt != PATH_TRUSTED;
+
+    if (doubted) {
+        *trust = (struct path_trust){0};
+    }
+    trust->unproven = false;
+    trust->proven_ms = now_ms;
+    count(&trust->delivered, packets);
+    slide(trust);
+    return doubted;
+}
+
+void path_trust_lost(struct path_trust *trust, uint32_t packets)
+{
+    count(&trust->lost, packets);
+    slide(trust);
+}
+
+static bool loses_much(const struct path_trust *trust)
+{
+    const uint32_t packets = trust->delivered + trust->lost;
+
+    return packets >= LOSS_PACKETS_MIN && trust->lost * LOSS_ONE_IN > packets;
+}
+
+bool path_trust_is_suspect(const struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms)
+{
+    return (trust->unproven && now_ms >= trust->unproven_ms + patience_ms) || loses_much(trust);
+}
+
+void path_trust_leave(struct path_trust *trust, uint64_t now_ms)
+{
+    trust->doubt = PATH_LEFT;
+    trust->try_ms = now_ms + TRIAL_AFTER_MS;
+    trust->tries = 0;
+    trust->unproven = false;
+    trust->delivered = 0;
+    trust->lost = 0;
+}
+
+void path_trust_confirm(struct path_trust *trust, uint64_t now_ms)
+{
+    if (trust->doubt == PATH_LEFT) {
+        trust->doubt = PATH_CONFIRMED;
+        trust->try_ms = now_ms + TRIAL_AFTER_MS;
+    }
+}
+
+enum trial_step path_trust_trial(const struct path_trust *trust, uint64_t other_proven_ms, uint64_t now_ms)
+{
+    if (trust->doubt != PATH_CONFIRMED || now_ms < trust->try_ms) {
+        return TRIAL_WAIT;
+    }
+    if (trust->tries < TRIAL_PACKETS) {
+        return TRIAL_SEND;
+    }
+    return other_proven_ms > trust->trial_ms ? TRIAL_FAILED : TRIAL_VOID;
+}
+
+void path_trust_tried(struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms)
+{
+    if (trust->tries == 0) {
+        trust->trial_ms = now_ms;
+    }
+    trust->tries++;
+    trust->try_ms = now_ms + (trust->tries < TRIAL_PACKETS ? TRIAL_SPACING_MS : patience_ms);
+}
+
+void path_trust_doubt_on(struct path_trust *trust, bool failed, uint64_t now_ms)
+{
+    if (failed && trust->rounds < TRIAL_ROUNDS_MAX) {
+        trust->rounds++;
+    }
+    trust->tries = 0;
+    trust->try_ms = now_ms + ((uint64_t)TRIAL_AFTER_MS << trust->rounds);
+}
