@@ -28,6 +28,7 @@ struct pulse {
     uint64_t ping_sent_at_ms;
     uint64_t pong_deadline_ms; /* TOXTCP_NEVER: no ping is out */
     uint64_t patient_from_ms;  /* of a ping that is out: silence is counted from here on at the earliest */
+    uint64_t unheard_from_ms;  /* while `unheard`: since when; TOXTCP_NEVER until a time was told */
     uint64_t flood_from_ms;    /* when `flood_count` began */
     uint32_t flood_count;      /* pings of the relay's since then */
     uint32_t rtt_ms;           /* smoothed; UINT32_MAX when not known */

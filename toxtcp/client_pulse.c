@@ -130,15 +130,26 @@ int toxtcp_client_hurry(struct toxtcp_client *client)
 
 void client_pulse_sent(struct toxtcp_client *client)
 {
-    client->pulse.used = true;
-    client->pulse.unheard = true;
+    struct pulse *pulse = &client->pulse;
+
+    pulse->used = true;
+    if (!pulse->unheard) {
+        pulse->unheard = true;
+        pulse->unheard_from_ms = TOXTCP_NEVER;
+    }
 }
 
 void client_pulse_settled(struct toxtcp_client *client, uint64_t now_ms)
 {
-    if (client->pulse.used) {
-        client->pulse.used = false;
-        client->pulse.used_at_ms = now_ms;
+    struct pulse *pulse = &client->pulse;
+
+    if (!pulse->used) {
+        return;
+    }
+    pulse->used = false;
+    pulse->used_at_ms = now_ms;
+    if (pulse->unheard && pulse->unheard_from_ms == TOXTCP_NEVER) {
+        pulse->unheard_from_ms = now_ms;
     }
 }
 
@@ -213,7 +224,9 @@ static uint64_t ping_due(const struct toxtcp_client *client)
         due_ms = later(after_ping, on_the_beat(heard_ms + interval_ms + interval_ms / 10, interval_ms / 10));
     }
     if (pulse->unheard && client->config.quiet_ms > 0) {
-        due_ms = earlier(due_ms, heard_ms + client->config.quiet_ms);
+        /* A send whose time is not known yet came after what was heard. */
+        const uint64_t from_ms = pulse->unheard_from_ms != TOXTCP_NEVER ? pulse->unheard_from_ms : heard_ms;
+        due_ms = earlier(due_ms, from_ms + client->config.quiet_ms);
     }
     return due_ms;
 }
@@ -283,6 +296,7 @@ int client_pulse_expire(struct toxtcp_client *client, uint64_t now_ms)
     struct pulse *pulse = &client->pulse;
     int error = TOXTCP_OK;
 
+    client_pulse_settled(client, now_ms);
     if (pulse->hurried) {
         error = hurry(client, now_ms);
     } else if (!is_ping_out(pulse)) {

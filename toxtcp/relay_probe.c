@@ -62,6 +62,7 @@ static void miss(struct relay *relay)
     }
     if (probe->misses < MISSES_ENOUGH) {
         relay_probe_send(relay);
+        probe->late = probe->out; /* do not wait for the next ping in its turn */
         return;
     }
     relay_trust_blame(&relay->trust, TRUST_BLAME_PROBE, relay_now(relay));

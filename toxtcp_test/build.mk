@@ -85,9 +85,11 @@ core_tests = \
 	toxtcp_test/check_buffer \
 	toxtcp_test/check_channel \
 	toxtcp_test/check_client \
+	toxtcp_test/check_client_pulse \
 	toxtcp_test/check_client_time \
 	toxtcp_test/check_connections \
 	toxtcp_test/check_connections_onion \
+	toxtcp_test/check_connections_paths \
 	toxtcp_test/check_env \
 	toxtcp_test/check_error \
 	toxtcp_test/check_handshake \
@@ -99,7 +101,8 @@ core_tests = \
 	toxtcp_test/check_relay_choice \
 	toxtcp_test/check_routes \
 	toxtcp_test/check_server \
-	toxtcp_test/check_server_limits
+	toxtcp_test/check_server_limits \
+	toxtcp_test/check_trust
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 toxtcp_test_check_connections_SOURCES = \
@@ -113,6 +116,10 @@ toxtcp_test_check_connections_life_SOURCES = \
 toxtcp_test_check_connections_onion_SOURCES = \
 	toxtcp_test/check_connections.h \
 	toxtcp_test/check_connections_onion.c \
+	toxtcp_test/check_connections_world.c
+toxtcp_test_check_connections_paths_SOURCES = \
+	toxtcp_test/check_connections.h \
+	toxtcp_test/check_connections_paths.c \
 	toxtcp_test/check_connections_world.c
 toxtcp_test_check_connections_trouble_SOURCES = \
 	toxtcp_test/check_connections.h \

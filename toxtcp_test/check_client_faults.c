@@ -327,6 +327,11 @@ static void converse(struct client_bed *in, int how)
     say_everything(in);
     fill_and_drain(in);
     client_bed_pass(in, 5000);
+    if (in->client) {
+        /* Heard again after a silence. */
+        client_bed_pong(in);
+        client_bed_check(in);
+    }
     end(in, how);
 }
 

@@ -130,6 +130,26 @@ static void on_deadline_changed(void *user, struct toxtcp_client *client)
     bed->armed_ms = toxtcp_client_deadline(client);
 }
 
+static void on_measured(void *user, struct toxtcp_client *client)
+{
+    struct client_bed *bed = user;
+
+    net_require(client == bed->client, "another client");
+    happened(bed);
+}
+
+static void on_silent(void *user, struct toxtcp_client *client, bool silent)
+{
+    struct client_bed *bed = user;
+    struct toxtcp_client_info info;
+
+    net_require(client == bed->client, "another client");
+    toxtcp_client_get_info(client, &info);
+    net_require(info.silent == silent, "the callback and the figures differ");
+    bed->silences += silent;
+    happened(bed);
+}
+
 static const struct toxtcp_client_callbacks callbacks = {
     .connected = on_connected,
     .closed = on_closed,
@@ -139,6 +159,8 @@ static const struct toxtcp_client_callbacks callbacks = {
     .onion_response = on_onion_response,
     .forwarded = on_forwarded,
     .can_send = on_can_send,
+    .measured = on_measured,
+    .silent = on_silent,
     .deadline_changed = on_deadline_changed,
 };
 

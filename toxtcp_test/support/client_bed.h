@@ -26,6 +26,7 @@ struct client_bed {
     struct toxtcp_route routes[CLIENT_BED_LETTERS];
     uint8_t ping_id[WIRE_PING_ID_SIZE]; /* of the client's last ping that was heard */
     uint64_t armed_ms;                  /* the timer that an embedder keeps who follows the contract */
+    uint32_t silences;                  /* how often the relay was said to be silent */
     uint32_t callbacks;                 /* so far */
     uint32_t act_at;                    /* the number of the callback in which to act; 0: none */
     client_bed_action *act;

@@ -49,8 +49,8 @@ struct toxtcp_client_config {
      * least 32 KiB, may wait of what must not be dropped; more is the end of a relay that makes us answer and does
      * not read. */
     uint32_t output_max;
-    /* When something was sent for the caller and the relay has said nothing for so long, it is pinged at once, so that
-     * a dead one is noticed within seconds: 750. 0: only at ping_interval_ms. */
+    /* When the relay has said nothing for so long after something was sent for the caller it is pinged, so that a dead
+     * one is noticed within seconds: 750. 0: only at ping_interval_ms. */
     uint32_t quiet_ms;
     uint32_t pings_max; /* the relay's own pings within 30 s; more end the link. 0: no bound: 60 */
 };

@@ -1,0 +1,189 @@
+/* What relays are trusted for: the policy, by events and times. SPDX-License-Identifier: ISC */
+#include <check.h>
+#include <stdlib.h>
+
+#include <toxtcp/connections.h>
+
+#include "trust.h"
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, PATIENCE = 4 * SECOND, START = 7 * MINUTE };
+
+/* --- A relay --- */
+
+START_TEST(score_of_a_stranger)
+{
+    const struct relay_trust trust = {0};
+
+    ck_assert_uint_eq(relay_trust_score(&trust, 0), TOXTCP_SCORE_MAX);
+    ck_assert_uint_eq(relay_trust_score(&trust, UINT64_MAX), TOXTCP_SCORE_MAX);
+    ck_assert(!relay_trust_is_demoted(&trust, 0));
+}
+END_TEST
+
+START_TEST(blame_demotes_and_time_heals)
+{
+    struct relay_trust trust = {0};
+
+    relay_trust_blame(&trust, 30, START);
+    ck_assert_uint_eq(relay_trust_score(&trust, START), 70);
+    ck_assert(!relay_trust_is_demoted(&trust, START));
+    relay_trust_blame(&trust, 30, START);
+    ck_assert_uint_eq(relay_trust_score(&trust, START), 40);
+    ck_assert(relay_trust_is_demoted(&trust, START));
+    /* Demoted until 75, so that it does not flap: 35 points of half a minute each. */
+    ck_assert(relay_trust_is_demoted(&trust, START + 35 * 30 * SECOND - 1));
+    ck_assert(!relay_trust_is_demoted(&trust, START + 35 * 30 * SECOND));
+    ck_assert_uint_eq(relay_trust_score(&trust, START + 60 * 30 * SECOND), TOXTCP_SCORE_MAX);
+    ck_assert_uint_eq(relay_trust_score(&trust, START + 1000 * MINUTE), TOXTCP_SCORE_MAX);
+}
+END_TEST
+
+START_TEST(score_is_bounded)
+{
+    struct relay_trust trust = {0};
+
+    for (int i = 0; i < 100; i++) {
+        relay_trust_blame(&trust, 60, START);
+    }
+    ck_assert_uint_eq(relay_trust_score(&trust, START), 0);
+    for (int i = 0; i < 100; i++) {
+        relay_trust_credit(&trust, 30, START);
+    }
+    ck_assert_uint_eq(relay_trust_score(&trust, START), TOXTCP_SCORE_MAX);
+    ck_assert(!relay_trust_is_demoted(&trust, START));
+}
+END_TEST
+
+/* Credit in small steps ends a demotion at 75, not at 50. */
+START_TEST(credit_restores)
+{
+    struct relay_trust trust = {0};
+
+    relay_trust_blame(&trust, 60, START);
+    relay_trust_credit(&trust, 20, START);
+    ck_assert(relay_trust_is_demoted(&trust, START));
+    relay_trust_credit(&trust, 15, START);
+    ck_assert(!relay_trust_is_demoted(&trust, START));
+    relay_trust_blame(&trust, 20, START);
+    ck_assert(!relay_trust_is_demoted(&trust, START));
+}
+END_TEST
+
+/* --- A path --- */
+
+START_TEST(no_proof_is_suspect)
+{
+    struct path_trust trust = {0};
+
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+    path_trust_sent(&trust, START);
+    path_trust_sent(&trust, START + PATIENCE - 1);
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE - 1));
+    ck_assert(path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE));
+    ck_assert(!path_trust_proven(&trust, 1, START + PATIENCE));
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + 100 * MINUTE));
+}
+END_TEST
+
+START_TEST(losses_are_suspect)
+{
+    struct path_trust trust = {0};
+
+    /* Few packets say nothing. */
+    path_trust_lost(&trust, 20);
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+    path_trust_proven(&trust, 39, START);
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+    path_trust_proven(&trust, 1, START);
+    ck_assert(path_trust_is_suspect(&trust, PATIENCE, START));
+    /* One in twenty is let pass. */
+    path_trust_proven(&trust, 340, START);
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+    /* Numbers however large. */
+    path_trust_lost(&trust, UINT32_MAX);
+    path_trust_lost(&trust, UINT32_MAX);
+    ck_assert(path_trust_is_suspect(&trust, PATIENCE, START));
+    for (int i = 0; i < 20; i++) {
+        path_trust_proven(&trust, UINT32_MAX, START);
+    }
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+}
+END_TEST
+
+/* Left, confirmed, tried with three packets, a second apart, from 45 s on; judged when these could have been proven. */
+START_TEST(trial_of_a_doubted_path)
+{
+    struct path_trust trust = {0};
+    uint64_t now_ms = START;
+
+    path_trust_leave(&trust, now_ms);
+    ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms + MINUTE), TRIAL_WAIT);
+    path_trust_confirm(&trust, now_ms);
+    for (int round = 0; round < 3; round++) {
+        const uint64_t wait_ms = (uint64_t)45 * SECOND << round;
+        ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms + wait_ms - 1), TRIAL_WAIT);
+        now_ms += wait_ms;
+        for (int i = 0; i < 3; i++) {
+            ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_SEND);
+            path_trust_tried(&trust, PATIENCE, now_ms);
+            ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_WAIT);
+            now_ms += i < 2 ? SECOND : PATIENCE;
+        }
+        ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_FAILED);
+        /* When nothing came another way either it says nothing. */
+        ck_assert_int_eq(path_trust_trial(&trust, now_ms - 2 * SECOND - PATIENCE, now_ms), TRIAL_VOID);
+        path_trust_doubt_on(&trust, true, now_ms);
+    }
+}
+END_TEST
+
+START_TEST(void_trials_do_not_lengthen_the_wait)
+{
+    struct path_trust trust = {0};
+
+    path_trust_leave(&trust, START);
+    path_trust_confirm(&trust, START);
+    path_trust_doubt_on(&trust, false, START);
+    ck_assert_int_eq(path_trust_trial(&trust, 0, START + 45 * SECOND), TRIAL_SEND);
+    for (int i = 0; i < 100; i++) {
+        path_trust_doubt_on(&trust, true, START);
+    }
+    ck_assert_int_eq(path_trust_trial(&trust, 0, START + 48 * MINUTE), TRIAL_SEND);
+}
+END_TEST
+
+START_TEST(proof_ends_the_doubt)
+{
+    struct path_trust trust = {0};
+
+    path_trust_leave(&trust, START);
+    ck_assert(path_trust_proven(&trust, 1, START + 1));
+    ck_assert_int_eq(trust.doubt, PATH_TRUSTED);
+    ck_assert(!path_trust_proven(&trust, 1, START + 2));
+    /* Confirming trusts nobody less. */
+    path_trust_confirm(&trust, START + 3);
+    ck_assert_int_eq(trust.doubt, PATH_TRUSTED);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("trust");
+    TCase *tests = tcase_create("all");
+
+    tcase_add_test(tests, score_of_a_stranger);
+    tcase_add_test(tests, blame_demotes_and_time_heals);
+    tcase_add_test(tests, score_is_bounded);
+    tcase_add_test(tests, credit_restores);
+    tcase_add_test(tests, no_proof_is_suspect);
+    tcase_add_test(tests, losses_are_suspect);
+    tcase_add_test(tests, trial_of_a_doubted_path);
+    tcase_add_test(tests, void_trials_do_not_lengthen_the_wait);
+    tcase_add_test(tests, proof_ends_the_doubt);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
