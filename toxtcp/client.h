@@ -39,6 +39,7 @@ struct pulse {
     bool unheard;     /* something was sent since the relay was heard last */
     bool ping_wanted; /* by toxtcp_client_ping() */
     bool hurried;     /* by toxtcp_client_hurry(): the pong is wanted soon */
+    bool late_pong;   /* the last one came when the relay counted as silent, or should have */
     bool late_once;   /* this pong was given another second */
     bool silent;
 };

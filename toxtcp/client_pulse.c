@@ -48,12 +48,26 @@ static void begin_measuring(struct pulse *pulse, uint32_t sample_ms)
     pulse->rtt_var_ms = sample_ms / 2;
 }
 
+/* A pong that comes after a silence tells how long that was, and nothing of the way; only when they are late again and
+ * again the way has become that slow. */
+static bool is_outlier(struct pulse *pulse, uint32_t sample_ms)
+{
+    const bool late = sample_ms > patience_ms(pulse);
+    const bool outlier = late && !pulse->late_pong;
+
+    pulse->late_pong = late;
+    return outlier;
+}
+
 /* The smoothing of RFC 6298. */
 static void measure(struct pulse *pulse, uint32_t sample_ms)
 {
     if (!pulse->measured) {
         pulse->measured = true;
         begin_measuring(pulse, sample_ms);
+        return;
+    }
+    if (is_outlier(pulse, sample_ms)) {
         return;
     }
     const uint64_t deviation = sample_ms > pulse->rtt_ms ? sample_ms - pulse->rtt_ms : pulse->rtt_ms - sample_ms;

@@ -192,6 +192,41 @@ START_TEST(slow_is_not_silent)
 }
 END_TEST
 
+/* A pong that a silence has held back does not make us more patient with the next silence. */
+START_TEST(one_late_pong_says_nothing_of_the_way)
+{
+    open_with(NULL, 20);
+    for (uint32_t round = 1; round <= 10; round++) {
+        send();
+        expect_heard("oob:a:1");
+        client_bed_pass(&bed, 750 + 1000 + 20 + 100);
+        ck_assert_uint_eq(bed.silences, round);
+        client_bed_pass(&bed, 5000);
+        pong();
+        ck_assert_uint_eq(info().rtt_ms, 20);
+        ck_assert_int_eq(toxtcp_client_ping(bed.client), TOXTCP_OK);
+        client_bed_pass(&bed, 20);
+        pong();
+    }
+}
+END_TEST
+
+/* A way that has become slow is believed after two silences. */
+START_TEST(a_way_becomes_slow)
+{
+    open_with(NULL, 20);
+    for (uint32_t i = 0; i < 100; i++) {
+        send();
+        (void)client_bed_heard(&bed);
+        client_bed_pass(&bed, 750 + 2000);
+        pong();
+    }
+    ck_assert_uint_ge(bed.silences, 1);
+    ck_assert_uint_le(bed.silences, 2);
+    ck_assert_uint_ge(info().rtt_ms, 1900);
+}
+END_TEST
+
 /* Even when nothing but the handshake has measured it. */
 START_TEST(slow_from_the_start)
 {
@@ -354,6 +389,8 @@ int main(void)
     tcase_add_loop_test(tests, silence_is_noticed, 0, 2);
     tcase_add_test(tests, heard_again);
     tcase_add_test(tests, slow_is_not_silent);
+    tcase_add_test(tests, one_late_pong_says_nothing_of_the_way);
+    tcase_add_test(tests, a_way_becomes_slow);
     tcase_add_test(tests, slow_from_the_start);
     tcase_add_test(tests, bulk_is_not_silence);
     tcase_add_test(tests, slow_upload_is_not_silence);
