@@ -74,6 +74,7 @@ struct peer {
     uint8_t reported;               /* enum toxtcp_peer_state */
     bool asleep;
     bool reports;   /* the layer above tells what arrives */
+    bool mute;      /* nothing has arrived any way, since all of them were gone through */
     bool blocked;   /* a send was refused */
     bool unblocked; /* and since then something changed for the better */
     UT_hash_handle hh;

@@ -5,7 +5,7 @@ enum {
     /* Without a report for so long, and four times what reports usually take, a way counts as suspect. */
     PATIENCE_MS = 3000,
     /* What is taken for usual at most. */
-    ACK_MAX_MS = 30000
+    ACK_MAX_MS = 2000
 };
 
 /* --- Choosing --- */
@@ -39,12 +39,21 @@ static void view_paths(const struct peer *peer, struct path_view paths[TOXTCP_PE
     }
 }
 
+static void set_primary(struct peer *peer, uint32_t slot)
+{
+    if (slot != peer->primary) {
+        peer->primary = (uint8_t)slot;
+        peer->challenger_since_ms = TOXTCP_NEVER;
+        path_trust_take(&peer->slots[slot].trust);
+    }
+}
+
 void peer_elect(struct peer *peer)
 {
     struct path_view paths[TOXTCP_PEER_RELAYS_MAX];
 
     view_paths(peer, paths);
-    peer->primary = (uint8_t)relay_choice_primary(paths, peer->primary);
+    set_primary(peer, relay_choice_primary(paths, peer->primary));
 }
 
 void relay_judge_paths(struct relay *relay)
@@ -70,8 +79,7 @@ static void compare(struct peer *peer, uint64_t now_ms)
         peer->challenger = (uint8_t)best;
         peer->challenger_since_ms = now_ms;
     } else if (now_ms >= peer->challenger_since_ms + RELAY_CHOICE_BETTER_FOR_MS) {
-        peer->primary = (uint8_t)best;
-        peer->challenger_since_ms = TOXTCP_NEVER;
+        set_primary(peer, best);
     }
 }
 
@@ -106,26 +114,29 @@ static uint32_t patience_ms(const struct peer *peer)
     return PATIENCE_MS + 4 * peer->ack_ms;
 }
 
-static bool has_other_good_path(const struct peer *peer, const struct slot *but)
+/* The next slot with a good path after the primary, going round; or the primary. */
+static uint32_t next_good_path(const struct peer *peer)
 {
-    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
-        const struct slot *slot = &peer->slots[i];
-        if (slot != but && slot->state == SLOT_ONLINE && rank_of(slot) == PATH_GOOD) {
-            return true;
+    for (uint32_t i = 1; i < TOXTCP_PEER_RELAYS_MAX; i++) {
+        const uint32_t next = (peer->primary + i) % TOXTCP_PEER_RELAYS_MAX;
+        if (peer->slots[next].state == SLOT_ONLINE && rank_of(&peer->slots[next]) == PATH_GOOD) {
+            return next;
         }
     }
-    return false;
+    return peer->primary;
 }
 
-/* Nothing came any way: then the peer is gone or has nothing to say, and no relay is to blame. */
+/* Nothing came any way: then the peer is gone or has nothing to say, and no relay is to blame. Until something comes
+ * the ways are gone through without a judgement. */
 static void forget_open_doubts(struct peer *peer)
 {
+    peer->mute = true;
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
         struct path_trust *trust = &peer->slots[i].trust;
         if (trust->doubt == PATH_LEFT) {
             *trust = (struct path_trust){0};
         }
-        trust->unproven = false;
+        path_trust_take(trust);
     }
 }
 
@@ -137,13 +148,17 @@ static void leave_suspect(struct peer *peer, uint64_t now_ms)
     if (slot->trust.doubt != PATH_TRUSTED || !path_trust_is_suspect(&slot->trust, patience_ms(peer), now_ms)) {
         return;
     }
-    if (!has_other_good_path(peer, slot)) {
+    const uint32_t next = next_good_path(peer);
+    if (next == peer->primary) {
         forget_open_doubts(peer);
-        return;
+    } else if (peer->mute) {
+        path_trust_take(&slot->trust);
+        set_primary(peer, next);
+    } else {
+        path_trust_leave(&slot->trust, now_ms);
+        peer_elect(peer);
+        peer_touch_relays(peer);
     }
-    path_trust_leave(&slot->trust, now_ms);
-    peer_elect(peer);
-    peer_touch_relays(peer);
 }
 
 /* Does what is due in the trial of a doubted path; true when the next packet should try it. */
@@ -191,7 +206,7 @@ static struct slot *online_slot(struct peer *peer, struct toxtcp_relay handle)
 /* Longer at once, shorter by and by. */
 static void measure_ack(struct peer *peer, const struct path_trust *trust, uint64_t now_ms)
 {
-    if (!trust->unproven || now_ms < trust->unproven_ms) {
+    if (!trust->unproven || trust->lost_in_row > 0 || trust->doubt != PATH_TRUSTED || now_ms < trust->unproven_ms) {
         return;
     }
     const uint64_t took_ms = now_ms - trust->unproven_ms;
@@ -224,7 +239,10 @@ int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct 
         relay_trust_credit(&slot->relay->trust, TRUST_CREDIT_PROOF, now_ms);
         relay_judge_paths(slot->relay);
     }
-    confirm_doubts(peer, slot, now_ms);
+    if (!peer->mute) {
+        confirm_doubts(peer, slot, now_ms);
+    }
+    peer->mute = false;
     return TOXTCP_OK;
 }
 

@@ -9,6 +9,7 @@ enum {
     TRIAL_AFTER_MS = 45000,
     TRIAL_ROUNDS_MAX = 6, /* the wait doubles so often: to 48 min */
     TRIAL_PACKETS = 3,
+    LOST_IN_ROW_MIN = 2,
     TRIAL_SPACING_MS = 1000,
     /* One packet lost in twenty is too many for a path that TCP carries; seen over so many packets. */
     LOSS_PACKETS_MIN = 60,
@@ -88,6 +89,7 @@ bool path_trust_proven(struct path_trust *trust, uint32_t packets, uint64_t now_
         *trust = (struct path_trust){0};
     }
     trust->unproven = false;
+    trust->lost_in_row = 0;
     trust->proven_ms = now_ms;
     count(&trust->delivered, packets);
     slide(trust);
@@ -96,8 +98,12 @@ bool path_trust_proven(struct path_trust *trust, uint32_t packets, uint64_t now_
 
 void path_trust_lost(struct path_trust *trust, uint32_t packets)
 {
-    count(&trust->lost, packets);
+    const uint32_t room = (uint32_t)(UINT8_MAX - trust->lost_in_row);
+
+    /* Losses in a row are an outage, and count as one: it is those between arrivals that tell a relay that loses. */
+    count(&trust->lost, packets > 0 && trust->lost_in_row == 0);
     slide(trust);
+    trust->lost_in_row = (uint8_t)(trust->lost_in_row + (packets < room ? packets : room));
 }
 
 static bool loses_much(const struct path_trust *trust)
@@ -109,7 +115,17 @@ static bool loses_much(const struct path_trust *trust)
 
 bool path_trust_is_suspect(const struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms)
 {
-    return (trust->unproven && now_ms >= trust->unproven_ms + patience_ms) || loses_much(trust);
+    const bool barren = trust->unproven && now_ms >= trust->unproven_ms + patience_ms;
+
+    return (barren && trust->lost_in_row >= LOST_IN_ROW_MIN) || loses_much(trust);
+}
+
+void path_trust_take(struct path_trust *trust)
+{
+    trust->unproven = false;
+    trust->lost_in_row = 0;
+    trust->delivered = 0;
+    trust->lost = 0;
 }
 
 void path_trust_leave(struct path_trust *trust, uint64_t now_ms)
@@ -117,9 +133,7 @@ void path_trust_leave(struct path_trust *trust, uint64_t now_ms)
     trust->doubt = PATH_LEFT;
     trust->try_ms = now_ms + TRIAL_AFTER_MS;
     trust->tries = 0;
-    trust->unproven = false;
-    trust->delivered = 0;
-    trust->lost = 0;
+    path_trust_take(trust);
 }
 
 void path_trust_confirm(struct path_trust *trust, uint64_t now_ms)
@@ -138,13 +152,14 @@ enum trial_step path_trust_trial(const struct path_trust *trust, uint64_t other_
     if (trust->tries < TRIAL_PACKETS) {
         return TRIAL_SEND;
     }
-    return other_proven_ms > trust->trial_ms ? TRIAL_FAILED : TRIAL_VOID;
+    return other_proven_ms > trust->trial_ms && trust->lost_in_row >= LOST_IN_ROW_MIN ? TRIAL_FAILED : TRIAL_VOID;
 }
 
 void path_trust_tried(struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms)
 {
     if (trust->tries == 0) {
         trust->trial_ms = now_ms;
+        trust->lost_in_row = 0;
     }
     trust->tries++;
     trust->try_ms = now_ms + (trust->tries < TRIAL_PACKETS ? TRIAL_SPACING_MS : patience_ms);

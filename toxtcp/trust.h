@@ -54,9 +54,10 @@ struct path_trust {
     uint64_t trial_ms;    /* when its trial began */
     uint16_t delivered;   /* of late; both halve now and then */
     uint16_t lost;
-    uint8_t doubt;  /* enum path_doubt */
-    uint8_t rounds; /* trials that failed, in a row */
-    uint8_t tries;  /* packets that tried it in this trial */
+    uint8_t lost_in_row; /* since the last report of an arrival, or since its trial began */
+    uint8_t doubt;       /* enum path_doubt */
+    uint8_t rounds;      /* trials that failed, in a row */
+    uint8_t tries;       /* packets that tried it in this trial */
     bool unproven;
 };
 
@@ -65,9 +66,11 @@ void path_trust_sent(struct path_trust *trust, uint64_t now_ms);
 /* The layer above reports arrivals. Returns whether that ended a doubt. */
 bool path_trust_proven(struct path_trust *trust, uint32_t count, uint64_t now_ms);
 void path_trust_lost(struct path_trust *trust, uint32_t count);
-/* Whether it should be left for another path: no proof for `patience_ms`, or too many losses. */
+/* Whether it should be left for another path: for `patience_ms` packets were sent, some are lost and none has arrived;
+ * or too many are lost. That nothing is reported says nothing: not all that is sent is acknowledged. */
 bool path_trust_is_suspect(const struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms);
-/* It is left for another one. */
+/* Packets go this way from now on; what was sent long ago says nothing. It is left for another one. */
+void path_trust_take(struct path_trust *trust);
 void path_trust_leave(struct path_trust *trust, uint64_t now_ms);
 /* Another path was proven: the peer lives. */
 void path_trust_confirm(struct path_trust *trust, uint64_t now_ms);
@@ -76,7 +79,7 @@ enum trial_step {
     TRIAL_WAIT,
     TRIAL_SEND,   /* send the next packet this way, and say path_trust_tried() */
     TRIAL_FAILED, /* it does not serve; say path_trust_doubt_on() */
-    TRIAL_VOID    /* nothing came another way either; the same */
+    TRIAL_VOID    /* nothing came another way either, or nobody misses what was sent; the same */
 };
 
 /* What a doubted path is due for; `other_proven_ms` is when the path in use was proven last. */

@@ -40,8 +40,9 @@ static bool is_doubted(uint32_t relay)
     return false;
 }
 
-/* Alice sends, and hears that it arrived unless it went through the relay `vanishing` (or any, for ANY). */
-enum { NONE = -2, ANY = -3 };
+/* Alice sends, and hears that it arrived; or that it is lost, if it went through the relay `vanishing`, or any, for
+ * ANY; or nothing, for UNTOLD. */
+enum { NONE = -2, ANY = -3, UNTOLD = -4 };
 
 static int talk_once(int vanishing)
 {
@@ -52,7 +53,9 @@ static int talk_once(int vanishing)
     ck_assert_int_ge(through, 0);
     ck_assert_int_eq(toxtcp_peer_last_relay(alice.connections, bob_at_alice, &relay), TOXTCP_OK);
     net_run(world.net, TICK);
-    if (vanishing != ANY && through != vanishing) {
+    if (vanishing == ANY || through == vanishing) {
+        ck_assert_int_eq(toxtcp_peer_report_lost(alice.connections, bob_at_alice, relay, 1), TOXTCP_OK);
+    } else if (vanishing != UNTOLD) {
         ck_assert_int_eq(toxtcp_peer_report_delivered(alice.connections, bob_at_alice, relay, 1), TOXTCP_OK);
     }
     return through;
@@ -196,8 +199,19 @@ START_TEST(no_reports)
 {
     meet(3, &bob_at_alice, &alice_at_bob);
     const int primary = node_primary(&alice, bob_at_alice);
-    ck_assert_uint_eq(talk(10 * MINUTE, ANY, primary), 10 * MINUTE / TICK);
+    ck_assert_uint_eq(talk(10 * MINUTE, UNTOLD, primary), 10 * MINUTE / TICK);
     ck_assert_int_eq(node_primary(&alice, bob_at_alice), primary);
+}
+END_TEST
+
+/* Nor do packets that are never acknowledged, beside others. */
+START_TEST(reports_end)
+{
+    meet(3, &bob_at_alice, &alice_at_bob);
+    const int primary = node_primary(&alice, bob_at_alice);
+    (void)talk(SECOND, NONE, 0);
+    ck_assert_uint_eq(talk(10 * MINUTE, UNTOLD, primary), 10 * MINUTE / TICK);
+    ck_assert(!is_doubted((uint32_t)primary));
 }
 END_TEST
 
@@ -206,11 +220,7 @@ START_TEST(losses_are_left_behind)
     meet(3, &bob_at_alice, &alice_at_bob);
     const int loser = node_primary(&alice, bob_at_alice);
     for (int i = 0; i < 200; i++) {
-        if (talk_once(i % 10 == 0 ? loser : NONE) == loser && i % 10 == 0) {
-            ck_assert_int_eq(
-                toxtcp_peer_report_lost(alice.connections, bob_at_alice, node_relay(&alice, (uint32_t)loser), 1),
-                TOXTCP_OK);
-        }
+        (void)talk_once(i % 10 == 0 ? loser : NONE);
     }
     ck_assert_int_ne(node_primary(&alice, bob_at_alice), loser);
     ck_assert(is_doubted((uint32_t)loser));
@@ -387,6 +397,7 @@ int main(void)
     tcase_add_test(tests, trial_that_succeeds);
     tcase_add_test(tests, peer_falls_silent);
     tcase_add_test(tests, no_reports);
+    tcase_add_test(tests, reports_end);
     tcase_add_test(tests, losses_are_left_behind);
     tcase_add_test(tests, doubt_ends_with_the_connection);
     tcase_add_test(tests, doubted_is_replaced);

@@ -71,16 +71,21 @@ END_TEST
 
 /* --- A path --- */
 
-START_TEST(no_proof_is_suspect)
+START_TEST(losses_without_proof_are_suspect)
 {
     struct path_trust trust = {0};
 
     ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
     path_trust_sent(&trust, START);
     path_trust_sent(&trust, START + PATIENCE - 1);
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE));
+    path_trust_lost(&trust, 1);
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE));
+    path_trust_lost(&trust, 1);
     ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE - 1));
     ck_assert(path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE));
     ck_assert(!path_trust_proven(&trust, 1, START + PATIENCE));
+    path_trust_lost(&trust, 1);
     ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + 100 * MINUTE));
 }
 END_TEST
@@ -89,23 +94,27 @@ START_TEST(losses_are_suspect)
 {
     struct path_trust trust = {0};
 
-    /* Few packets say nothing. */
-    path_trust_lost(&trust, 20);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
-    path_trust_proven(&trust, 39, START);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
-    path_trust_proven(&trust, 1, START);
-    ck_assert(path_trust_is_suspect(&trust, PATIENCE, START));
-    /* One in twenty is let pass. */
-    path_trust_proven(&trust, 340, START);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
-    /* Numbers however large. */
+    /* An outage is one loss, however long. */
     path_trust_lost(&trust, UINT32_MAX);
     path_trust_lost(&trust, UINT32_MAX);
-    ck_assert(path_trust_is_suspect(&trust, PATIENCE, START));
-    for (int i = 0; i < 20; i++) {
-        path_trust_proven(&trust, UINT32_MAX, START);
+    path_trust_proven(&trust, 100, START);
+    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+    /* One in twenty is let pass, one in ten is not; few packets say nothing. */
+    trust = (struct path_trust){0};
+    for (int i = 1; i <= 100; i++) {
+        path_trust_lost(&trust, 1);
+        path_trust_proven(&trust, 19, START);
+        ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
     }
+    trust = (struct path_trust){0};
+    for (int i = 1; i <= 100; i++) {
+        path_trust_lost(&trust, 1);
+        path_trust_proven(&trust, 9, START);
+        ck_assert(path_trust_is_suspect(&trust, PATIENCE, START) == (i >= 6));
+    }
+    /* And it heals; numbers however large. */
+    path_trust_proven(&trust, UINT32_MAX, START);
+    path_trust_proven(&trust, UINT32_MAX, START);
     ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
 }
 END_TEST
@@ -129,6 +138,9 @@ START_TEST(trial_of_a_doubted_path)
             ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_WAIT);
             now_ms += i < 2 ? SECOND : PATIENCE;
         }
+        /* Nobody misses them. */
+        ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_VOID);
+        path_trust_lost(&trust, 3);
         ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_FAILED);
         /* When nothing came another way either it says nothing. */
         ck_assert_int_eq(path_trust_trial(&trust, now_ms - 2 * SECOND - PATIENCE, now_ms), TRIAL_VOID);
@@ -175,7 +187,7 @@ int main(void)
     tcase_add_test(tests, blame_demotes_and_time_heals);
     tcase_add_test(tests, score_is_bounded);
     tcase_add_test(tests, credit_restores);
-    tcase_add_test(tests, no_proof_is_suspect);
+    tcase_add_test(tests, losses_without_proof_are_suspect);
     tcase_add_test(tests, losses_are_suspect);
     tcase_add_test(tests, trial_of_a_doubted_path);
     tcase_add_test(tests, void_trials_do_not_lengthen_the_wait);

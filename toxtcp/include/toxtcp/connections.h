@@ -221,12 +221,13 @@ TOXTCP_API int toxtcp_peer_send(struct toxtcp_connections *connections, struct t
 TOXTCP_API int toxtcp_peer_last_relay(const struct toxtcp_connections *connections, struct toxtcp_peer peer,
                                       struct toxtcp_relay *relay);
 
-/* The layer above knows (by an acknowledgement, end to end) that `count` packets sent through `relay` have arrived, or
- * takes them for lost and sends them again. With these reports a relay is found out that takes packets and drops them:
- * where nothing arrives any more through the primary while it does through another, the other is used, and the relay's
- * score falls. A layer that reports must report all of its acknowledged packets of a peer; one that never reports
- * loses nothing but this. `relay` is what toxtcp_peer_last_relay() said after the send; zeros, and a relay that is gone
- * or not tied to the peer, are ignored. Errors: TOXTCP_ERR_NOT_FOUND. */
+/* The layer above knows (by an acknowledgement, end to end) that `count` packets sent through `relay` have arrived; or
+ * takes so many for lost and sends them again. With these reports a relay is found out that takes packets and drops
+ * them: where packets are lost and none arrives any more while they do through another, the other is used, and in the
+ * end the relay's score falls. A layer that reports reports both for all packets of a peer that are acknowledged at
+ * all; packets that never are may go beside them. One that never reports loses nothing but this. `relay` is what
+ * toxtcp_peer_last_relay() said after the send; zeros, and a relay that is gone or not tied to the peer, are ignored.
+ * Errors: TOXTCP_ERR_NOT_FOUND. */
 TOXTCP_API int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct toxtcp_peer peer,
                                             struct toxtcp_relay relay, uint32_t count);
 TOXTCP_API int toxtcp_peer_report_lost(struct toxtcp_connections *connections, struct toxtcp_peer peer,
