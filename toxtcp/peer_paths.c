@@ -114,12 +114,12 @@ static uint32_t patience_ms(const struct peer *peer)
     return PATIENCE_MS + 4 * peer->ack_ms;
 }
 
-/* The next slot with a good path after the primary, going round; or the primary. */
-static uint32_t next_good_path(const struct peer *peer)
+/* The next slot after the primary, going round, with a path of at least that rank; or the primary. */
+static uint32_t next_path(const struct peer *peer, enum path_rank rank)
 {
     for (uint32_t i = 1; i < TOXTCP_PEER_RELAYS_MAX; i++) {
         const uint32_t next = (peer->primary + i) % TOXTCP_PEER_RELAYS_MAX;
-        if (peer->slots[next].state == SLOT_ONLINE && rank_of(&peer->slots[next]) == PATH_GOOD) {
+        if (peer->slots[next].state == SLOT_ONLINE && rank_of(&peer->slots[next]) <= rank) {
             return next;
         }
     }
@@ -140,20 +140,21 @@ static void forget_open_doubts(struct peer *peer)
     }
 }
 
-/* Leaves the primary for another one if its packets vanish. */
+/* Leaves the primary for another one if its packets vanish. When no good one is left, for any that answers pings: those
+ * that are doubted may have healed. */
 static void leave_suspect(struct peer *peer, uint64_t now_ms)
 {
     struct slot *slot = &peer->slots[peer->primary];
 
-    if (slot->trust.doubt != PATH_TRUSTED || !path_trust_is_suspect(&slot->trust, patience_ms(peer), now_ms)) {
+    if (!path_trust_is_suspect(&slot->trust, patience_ms(peer), now_ms)) {
         return;
     }
-    const uint32_t next = next_good_path(peer);
-    if (next == peer->primary) {
+    if (!peer->mute && next_path(peer, PATH_GOOD) == peer->primary) {
         forget_open_doubts(peer);
-    } else if (peer->mute) {
+    }
+    if (peer->mute || slot->trust.doubt != PATH_TRUSTED) {
         path_trust_take(&slot->trust);
-        set_primary(peer, next);
+        set_primary(peer, next_path(peer, PATH_POOR));
     } else {
         path_trust_leave(&slot->trust, now_ms);
         peer_elect(peer);
@@ -252,7 +253,8 @@ int toxtcp_peer_report_lost(struct toxtcp_connections *connections, struct toxtc
     struct peer *peer = peer_get(connections, handle);
     struct slot *slot = peer ? online_slot(peer, relay) : NULL;
 
-    if (slot) {
+    if (slot && count > 0) {
+        peer->reports = true;
         path_trust_lost(&slot->trust, count);
     }
     return peer ? TOXTCP_OK : TOXTCP_ERR_NOT_FOUND;

@@ -194,6 +194,29 @@ START_TEST(peer_falls_silent)
 }
 END_TEST
 
+/* Nothing has ever arrived: the ways are gone through all the same. */
+START_TEST(liar_from_the_start)
+{
+    meet(3, &bob_at_alice, &alice_at_bob);
+    const int liar = node_primary(&alice, bob_at_alice);
+    ck_assert_uint_le(talk(20 * SECOND, liar, liar), 9 * SECOND / TICK);
+    ck_assert_int_ne(node_primary(&alice, bob_at_alice), liar);
+}
+END_TEST
+
+/* One path after the other falls silent behind its relay, and those before it have healed: none is stuck to. */
+START_TEST(all_others_are_doubted)
+{
+    meet(3, &bob_at_alice, &alice_at_bob);
+    (void)talk(SECOND, NONE, 0);
+    for (int i = 0; i < 12; i++) {
+        const int dead = node_primary(&alice, bob_at_alice);
+        ck_assert_uint_le(talk(10 * SECOND, dead, dead), 8 * SECOND / TICK);
+        ck_assert_int_ne(node_primary(&alice, bob_at_alice), dead);
+    }
+}
+END_TEST
+
 /* A layer above that never reports loses nothing. */
 START_TEST(no_reports)
 {
@@ -396,6 +419,8 @@ int main(void)
     tcase_add_test(tests, vanishing_packets_are_found_out);
     tcase_add_test(tests, trial_that_succeeds);
     tcase_add_test(tests, peer_falls_silent);
+    tcase_add_test(tests, liar_from_the_start);
+    tcase_add_test(tests, all_others_are_doubted);
     tcase_add_test(tests, no_reports);
     tcase_add_test(tests, reports_end);
     tcase_add_test(tests, losses_are_left_behind);
