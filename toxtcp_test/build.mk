@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	toxtcp_test/apps/common.sh \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/relay.sh \
+	toxtcp_test/bench/failover.sh \
 	toxtcp_test/headers.sh \
 	toxtcp_test/symbols.sh \
 	toxtcp_test/vectors/check_vectors.sh \
@@ -44,6 +45,25 @@ TESTS += $(interop_tests)
 toxtcp_test_interop_check_bootstrapd_LDADD = toxtcp_test/libinterop.la $(ev_test_libs)
 toxtcp_test_interop_check_toxcore_LDADD = toxtcp_test/libinterop.la $(ev_test_libs) $(TOXCORE_LIBS)
 toxtcp_test_interop_check_toxcore_CFLAGS = $(AM_CFLAGS) $(TOXCORE_CFLAGS)
+
+# Network namespaces, for what loopback cannot show.
+check_LTLIBRARIES += toxtcp_test/libnetns.la
+toxtcp_test_libnetns_la_SOURCES = \
+	toxtcp_test/netns/delay.c \
+	toxtcp_test/netns/peer.c \
+	toxtcp_test/netns/peer.h \
+	toxtcp_test/netns/process.c \
+	toxtcp_test/netns/process.h \
+	toxtcp_test/netns/relay.c \
+	toxtcp_test/netns/relay.h \
+	toxtcp_test/netns/star.c \
+	toxtcp_test/netns/star.h \
+	toxtcp_test/netns/world.c \
+	toxtcp_test/netns/world.h
+check_PROGRAMS += toxtcp_test/bench/bench_failover
+toxtcp_test_bench_bench_failover_LDADD = \
+	toxtcp_test/libbench.la toxtcp_test/libnetns.la toxtcp_test/libinterop.la $(ev_test_libs)
+TESTS += toxtcp_test/bench/failover.sh
 endif
 
 TESTS += \
@@ -191,6 +211,10 @@ toxtcp_test_bench_bench_memory_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
 
 bench: $(bench_programs)
 	@status=0; for program in $(bench_programs); do ./$$program || status=1; done; exit $$status
+
+# As root, or where user namespaces are allowed.
+bench-failover: toxtcp_test/bench/bench_failover
+	@toxtcp_test/bench/bench_failover
 endif
 endif
 
@@ -200,4 +224,4 @@ check-valgrind: $(core_tests)
 	CK_FORK=no $(MAKE) check-TESTS TESTS='$(core_tests)' TEST_SUITE_LOG=valgrind-suite.log \
 		LOG_COMPILER='timeout 900 $(VALGRIND)' \
 		AM_LOG_FLAGS='--quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all --show-leak-kinds=all'
-.PHONY: bench check-valgrind
+.PHONY: bench bench-failover check-valgrind

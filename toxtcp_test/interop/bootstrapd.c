@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,22 @@
 /* Steps of 5 ms: 10 s to come up or to go down. */
 #define STEPS_MAX 2000
 
-/* Fixtures outside a test cannot fail one, so what the machine refuses them ends the program. */
+/* Fixtures outside a test cannot fail one, and neither can programs without tests, so this ends the program; inside a
+ * test that is its process. */
+_Noreturn __attribute__((format(printf, 1, 2))) static void give_up(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(1);
+}
+
 static void need(bool holds, const char *what)
 {
-    if (holds)
-        return;
-    perror(what);
-    exit(1);
+    if (!holds)
+        give_up("%s: %s", what, strerror(errno));
 }
 
 static void nap(void)
@@ -145,22 +155,24 @@ static void fail_if_ended(struct bootstrapd *relay)
     if (waitpid(relay->pid, &status, WNOHANG) != relay->pid)
         return;
     relay->pid = 0;
-    ck_assert_msg(!WIFEXITED(status) || WEXITSTATUS(status) != 127,
-                  "tox-bootstrapd is missing: install Debian's toxcore-utils");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        give_up("tox-bootstrapd is missing: install Debian's toxcore-utils");
     show_log(relay);
-    ck_abort_msg("tox-bootstrapd ended at once (wait status %d)", status);
+    give_up("tox-bootstrapd ended at once (wait status %d)", status);
 }
 
 void bootstrapd_start(struct bootstrapd *relay)
 {
     pid_t parent = getpid();
     /* Check's own process for this test would outlive a runner that is killed, and the relay with it. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int end_signal = 0;
+    if (prctl(PR_GET_PDEATHSIG, &end_signal) == 0 && end_signal == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* The relay of a test that failed is killed, but may not be gone yet. */
     for (int step = 0; step < STEPS_MAX && takes_connections(relay->tcp_port); step++)
         nap();
     relay->pid = fork();
-    ck_assert_int_ge(relay->pid, 0);
+    need(relay->pid >= 0, "fork");
     if (relay->pid == 0)
         become_relay(relay, parent);
     for (int step = 0; step < STEPS_MAX; step++) {
@@ -170,7 +182,7 @@ void bootstrapd_start(struct bootstrapd *relay)
         nap();
     }
     show_log(relay);
-    ck_abort_msg("tox-bootstrapd takes no connections at port %u", relay->tcp_port);
+    give_up("tox-bootstrapd takes no connections at port %u", relay->tcp_port);
 }
 
 void bootstrapd_stop(struct bootstrapd *relay, int signal_number)
@@ -188,7 +200,7 @@ void bootstrapd_stop(struct bootstrapd *relay, int signal_number)
     kill(relay->pid, SIGKILL);
     waitpid(relay->pid, NULL, 0);
     relay->pid = 0;
-    ck_abort_msg("tox-bootstrapd did not end by signal %d", signal_number);
+    give_up("tox-bootstrapd did not end by signal %d", signal_number);
 }
 
 void bootstrapd_read_keys(struct bootstrapd *relay)

@@ -20,7 +20,7 @@ struct bootstrapd {
 /* Makes a directory with a configuration on free ports, and a keys file with fresh keys. Aborts when it can't. */
 void bootstrapd_prepare(struct bootstrapd *relay);
 /* Starts it and waits until it takes connections. It dies with this process, however that ends.
- * Fails the test, with the relay's log, when it is missing or does not come up. */
+ * Ends this process, with the relay's log, when it is missing or does not come up. */
 void bootstrapd_start(struct bootstrapd *relay);
 /* Ends it with that signal and waits for its end. Nothing happens when it does not run. */
 void bootstrapd_stop(struct bootstrapd *relay, int signal_number);

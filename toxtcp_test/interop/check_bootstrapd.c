@@ -490,6 +490,31 @@ START_TEST(confirmed_by_any_packet)
 }
 END_TEST
 
+/* An OOB to ourselves comes back, and needs neither a route nor an earlier packet: it confirms as well as any. A pong
+ * that was asked for before it comes before it. */
+START_TEST(oob_to_ourselves)
+{
+    static const uint8_t ping[9] = {0x04, 'b', 'e', 'f', 'o', 'r', 'e'};
+    static const uint8_t pong[9] = {0x05, 'b', 'e', 'f', 'o', 'r', 'e'};
+    struct raw_client raw;
+    uint8_t packet[33 + TOXTCP_OOB_MAX] = {0x06};
+    raw_open(&raw, relay.tcp_port, &relay.keys.public_key, NULL);
+    memcpy(packet + 1, raw.public_key, 32);
+    fill(packet + 33, TOXTCP_OOB_MAX);
+    raw_send(&raw, packet, 33 + 1);
+    packet[0] = 0x07;
+    raw_expect(&raw, packet, 33 + 1);
+    raw_send(&raw, ping, sizeof ping);
+    packet[0] = 0x06;
+    raw_send(&raw, packet, sizeof packet);
+    raw_expect(&raw, pong, sizeof pong);
+    packet[0] = 0x07;
+    raw_expect(&raw, packet, sizeof packet);
+    ck_assert(raw_alive(&raw));
+    raw_close(&raw);
+}
+END_TEST
+
 /* A packet, and whether tox-bootstrapd closes for it. Where protocol.md leaves it open, this is what was seen. */
 struct unfriendly {
     const char *name;
@@ -626,6 +651,7 @@ static Suite *bootstrapd_suite(void)
     tcase_add_test(raw, notifications);
     tcase_add_test(raw, data_after_disconnect);
     tcase_add_test(raw, confirmed_by_any_packet);
+    tcase_add_test(raw, oob_to_ourselves);
     tcase_add_loop_test(raw, unfriendly_packet, 0, (int)(sizeof unfriendly / sizeof unfriendly[0]));
     tcase_add_test(raw, oob_too_long);
     tcase_add_loop_test(raw, bad_frame, 0, 3);
