@@ -138,6 +138,7 @@ static void forget_open_doubts(struct peer *peer)
         }
         path_trust_take(trust);
     }
+    peer_touch_relays(peer);
 }
 
 /* Leaves the primary for another one if its packets vanish. When no good one is left, for any that answers pings: those
@@ -240,10 +241,12 @@ int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct 
         relay_trust_credit(&slot->relay->trust, TRUST_CREDIT_PROOF, now_ms);
         relay_judge_paths(slot->relay);
     }
-    if (!peer->mute) {
+    if (peer->mute) {
+        peer->mute = false;
+        peer_touch_relays(peer);
+    } else {
         confirm_doubts(peer, slot, now_ms);
     }
-    peer->mute = false;
     return TOXTCP_OK;
 }
 

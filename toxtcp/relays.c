@@ -299,7 +299,17 @@ void relay_broke(struct relay *relay, int error)
     connections->review_all = true;
 }
 
-/* A peer is online nowhere, or nobody can reach us, and this relay may change it. */
+static uint32_t count_good_paths(const struct peer *peer)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
+        count += slot_is_good(&peer->slots[i]);
+    }
+    return count;
+}
+
+/* A peer has no good path, or none that brings anything; or nobody can reach us; and this relay may change it. */
 static bool is_wanted_badly(const struct relay *relay)
 {
     const struct toxtcp_connections *connections = relay->connections;
@@ -308,7 +318,7 @@ static bool is_wanted_badly(const struct relay *relay)
         return true;
     }
     for (const struct slot *slot = relay->ties; slot; slot = slot->next) {
-        if (!slot->peer->asleep && peer_online_count(slot->peer) == 0) {
+        if (!slot->peer->asleep && (slot->peer->mute || count_good_paths(slot->peer) == 0)) {
             return true;
         }
     }
@@ -445,16 +455,6 @@ void relay_ask_routes(struct relay *relay)
 void relay_touch(struct relay *relay)
 {
     worklist_add(&relay->connections->reviews, &relay->review, relay->connections->turn);
-}
-
-static uint32_t count_good_paths(const struct peer *peer)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
-        count += slot_is_good(&peer->slots[i]);
-    }
-    return count;
 }
 
 /* What its peers are to it, up to the first that it serves: that is enough. */

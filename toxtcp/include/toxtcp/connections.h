@@ -73,8 +73,8 @@ struct toxtcp_connections_config {
     uint32_t relays_max;                /* relays known: 1024 */
     uint32_t peers_max;                 /* peers known: 65536 */
     uint32_t relays_wanted;             /* good online relays that a peer should have, 1..3: 3 */
-    /* Longest wait while an awake peer of the relay is online nowhere, for an hour after the relay was connected last,
-     * added or hurried: 8000. */
+    /* Longest wait while an awake peer of the relay has no good path, or nothing arrives any way, or while we own the
+     * relay and are connected to none; for an hour after it was connected last, added or hurried: 8000. */
     uint32_t reconnect_hard_max_ms;
     bool probe; /* relays are asked to return an OOB packet to our own key: true */
 };
