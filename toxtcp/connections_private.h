@@ -56,9 +56,6 @@ struct slot {
     uint8_t state;             /* enum slot_state */
 };
 
-/* How long an acknowledgement takes, until one has come. */
-enum { PEER_ACK_MS = 1000 };
-
 struct peer {
     struct toxtcp_connections *connections;
     struct toxtcp_public_key key;
@@ -68,7 +65,6 @@ struct peer {
     struct slot slots[TOXTCP_PEER_RELAYS_MAX];
     struct toxtcp_relay last_relay; /* that took a packet as data; zeros if it went as OOB */
     uint64_t challenger_since_ms;   /* TOXTCP_NEVER: there is none */
-    uint32_t ack_ms;                /* how long the layer above waits for acknowledgements, or more */
     uint8_t primary;                /* the slot that carries its packets, if that is online */
     uint8_t challenger;             /* the slot that has been clearly better than the primary */
     uint8_t reported;               /* enum toxtcp_peer_state */
@@ -108,6 +104,7 @@ struct relay {
     uint64_t ask_again_ms;    /* when routes that could not be asked for are tried again */
     uint32_t attempt_count;   /* dials since it was connected last */
     uint32_t failures;        /* in a row, for the backoff */
+    uint64_t proven_ms;       /* when something arrived through it last, for any peer */
     uint32_t rtt_ms;          /* smoothed; UINT32_MAX when not known */
     struct relay_trust trust;
     struct relay_probe probe;

@@ -1,30 +1,30 @@
 /* The way of a packet to a peer: which relay carries it, and what is learned of that. SPDX-License-Identifier: ISC */
 #include "connections_private.h"
 
-enum {
-    /* Without a report for so long, and four times what reports usually take, a way counts as suspect. */
-    PATIENCE_MS = 3000,
-    /* What is taken for usual at most. */
-    ACK_MAX_MS = 2000
-};
+/* When a trial fails, a relay is not blamed if so lately something arrived through it for anybody. */
+enum { BLAMELESS_MS = 45000 };
 
 /* --- Choosing --- */
 
+static bool is_poor(const struct slot *slot)
+{
+    const uint64_t now_ms = relay_now(slot->relay);
+
+    return path_trust_is_doubted(&slot->trust, now_ms) || relay_trust_is_demoted(&slot->relay->trust, now_ms);
+}
+
 static enum path_rank rank_of(const struct slot *slot)
 {
-    const struct relay *relay = slot->relay;
-
-    if (relay->silent) {
+    if (slot->relay->silent) {
         return PATH_SILENT;
     }
-    return slot->trust.doubt != PATH_TRUSTED || relay_trust_is_demoted(&relay->trust, relay_now(relay)) ? PATH_POOR
-                                                                                                        : PATH_GOOD;
+    return is_poor(slot) ? PATH_POOR : PATH_GOOD;
 }
 
 bool slot_is_good(const struct slot *slot)
 {
     /* A relay that is late is judged when that is settled, so that none is opened and closed again for it. */
-    return slot->state == SLOT_ONLINE && rank_of(slot) != PATH_POOR;
+    return slot->state == SLOT_ONLINE && !is_poor(slot);
 }
 
 static void view_paths(const struct peer *peer, struct path_view paths[TOXTCP_PEER_RELAYS_MAX])
@@ -45,6 +45,7 @@ static void set_primary(struct peer *peer, uint32_t slot)
         peer->primary = (uint8_t)slot;
         peer->challenger_since_ms = TOXTCP_NEVER;
         path_trust_take(&peer->slots[slot].trust);
+        peer_unblock(peer);
     }
 }
 
@@ -109,11 +110,6 @@ static uint64_t peer_now(const struct peer *peer)
     return now_ms;
 }
 
-static uint32_t patience_ms(const struct peer *peer)
-{
-    return PATIENCE_MS + 4 * peer->ack_ms;
-}
-
 /* The next slot after the primary, going round, with a path of at least that rank; or the primary. */
 static uint32_t next_path(const struct peer *peer, enum path_rank rank)
 {
@@ -141,25 +137,47 @@ static void forget_open_doubts(struct peer *peer)
     peer_touch_relays(peer);
 }
 
-/* Leaves the primary for another one if its packets vanish. When no good one is left, for any that answers pings: those
- * that are doubted may have healed. */
-static void leave_suspect(struct peer *peer, uint64_t now_ms)
+/* Nothing arrives by the primary: it is left for a good path; or, when there is none, for any whose relay answers,
+ * since those that are doubted may have healed. */
+static void leave_barren(struct peer *peer, uint64_t now_ms)
 {
     struct slot *slot = &peer->slots[peer->primary];
 
-    if (!path_trust_is_suspect(&slot->trust, patience_ms(peer), now_ms)) {
-        return;
-    }
     if (!peer->mute && next_path(peer, PATH_GOOD) == peer->primary) {
         forget_open_doubts(peer);
     }
-    if (peer->mute || slot->trust.doubt != PATH_TRUSTED) {
+    if (peer->mute || path_trust_is_doubted(&slot->trust, now_ms)) {
         path_trust_take(&slot->trust);
         set_primary(peer, next_path(peer, PATH_POOR));
-    } else {
-        path_trust_leave(&slot->trust, now_ms);
-        peer_elect(peer);
-        peer_touch_relays(peer);
+        return;
+    }
+    path_trust_leave(&slot->trust, true, now_ms);
+    peer_elect(peer);
+    peer_touch_relays(peer);
+}
+
+/* It loses some of what is sent: left for a good path, or kept. */
+static void leave_lossy(struct peer *peer, uint64_t now_ms)
+{
+    struct slot *slot = &peer->slots[peer->primary];
+
+    if (next_path(peer, PATH_GOOD) == peer->primary) {
+        path_trust_take(&slot->trust);
+        return;
+    }
+    path_trust_leave(&slot->trust, false, now_ms);
+    peer_elect(peer);
+    peer_touch_relays(peer);
+}
+
+static void judge_primary(struct peer *peer, uint64_t now_ms)
+{
+    const struct path_trust *trust = &peer->slots[peer->primary].trust;
+
+    if (path_trust_is_barren(trust, now_ms)) {
+        leave_barren(peer, now_ms);
+    } else if (path_trust_is_lossy(trust)) {
+        leave_lossy(peer, now_ms);
     }
 }
 
@@ -172,7 +190,7 @@ static bool run_trial(struct slot *slot, uint64_t now_ms)
     if (step == TRIAL_FAILED || step == TRIAL_VOID) {
         path_trust_doubt_on(&slot->trust, step == TRIAL_FAILED, now_ms);
     }
-    if (step == TRIAL_FAILED) {
+    if (step == TRIAL_FAILED && now_ms > slot->relay->proven_ms + BLAMELESS_MS) {
         relay_trust_blame(&slot->relay->trust, TRUST_BLAME_TRIAL, now_ms);
         relay_judge_paths(slot->relay);
     }
@@ -205,17 +223,6 @@ static struct slot *online_slot(struct peer *peer, struct toxtcp_relay handle)
     return NULL;
 }
 
-/* Longer at once, shorter by and by. */
-static void measure_ack(struct peer *peer, const struct path_trust *trust, uint64_t now_ms)
-{
-    if (!trust->unproven || trust->lost_in_row > 0 || trust->doubt != PATH_TRUSTED || now_ms < trust->unproven_ms) {
-        return;
-    }
-    const uint64_t took_ms = now_ms - trust->unproven_ms;
-    const uint64_t smooth_ms = took_ms > peer->ack_ms ? took_ms : (7 * (uint64_t)peer->ack_ms + took_ms) / 8;
-    peer->ack_ms = smooth_ms < ACK_MAX_MS ? (uint32_t)smooth_ms : ACK_MAX_MS;
-}
-
 static void confirm_doubts(struct peer *peer, const struct slot *proven, uint64_t now_ms)
 {
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
@@ -236,7 +243,7 @@ int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct 
     }
     const uint64_t now_ms = peer_now(peer);
     peer->reports = true;
-    measure_ack(peer, &slot->trust, now_ms);
+    slot->relay->proven_ms = now_ms;
     if (path_trust_proven(&slot->trust, count, now_ms)) {
         relay_trust_credit(&slot->relay->trust, TRUST_CREDIT_PROOF, now_ms);
         relay_judge_paths(slot->relay);
@@ -258,7 +265,7 @@ int toxtcp_peer_report_lost(struct toxtcp_connections *connections, struct toxtc
 
     if (slot && count > 0) {
         peer->reports = true;
-        path_trust_lost(&slot->trust, count);
+        path_trust_lost(&slot->trust, count, peer_now(peer));
     }
     return peer ? TOXTCP_OK : TOXTCP_ERR_NOT_FOUND;
 }
@@ -320,14 +327,12 @@ static int send_by(struct slot *slot, const uint8_t *data, size_t len)
     relay_rekey(slot->relay);
     if (!error) {
         peer->last_relay = slot->relay->handle;
-        if (peer->reports) {
-            path_trust_sent(&slot->trust, relay_now(slot->relay));
-        }
     }
     return error;
 }
 
-/* Through the primary, or the next online one that takes it. */
+/* Through the primary, or the next online one that takes it. A good way that is full is waited for rather than left for
+ * a worse one. */
 static int send_in_order(struct peer *peer, const uint8_t *data, size_t len)
 {
     struct path_view paths[TOXTCP_PEER_RELAYS_MAX];
@@ -337,6 +342,9 @@ static int send_in_order(struct peer *peer, const uint8_t *data, size_t len)
     view_paths(peer, paths);
     const uint32_t count = relay_choice_order(paths, peer->primary, order);
     for (uint32_t i = 0; i < count; i++) {
+        if (result == TOXTCP_ERR_WOULD_BLOCK && paths[order[i]].rank > paths[order[i - 1]].rank) {
+            break;
+        }
         const int error = send_by(&peer->slots[order[i]], data, len);
         if (!error) {
             return TOXTCP_OK;
@@ -347,16 +355,13 @@ static int send_in_order(struct peer *peer, const uint8_t *data, size_t len)
 }
 
 /* True when the packet went to try a doubted path. */
-static bool send_as_trial(struct peer *peer, const uint8_t *data, size_t len)
+static bool send_as_trial(struct peer *peer, uint64_t now_ms, const uint8_t *data, size_t len)
 {
-    const uint64_t now_ms = peer_now(peer);
-
-    leave_suspect(peer, now_ms);
     struct slot *slot = slot_to_try(peer, now_ms);
     if (!slot || send_by(slot, data, len) != TOXTCP_OK) {
         return false;
     }
-    path_trust_tried(&slot->trust, patience_ms(peer), now_ms);
+    path_trust_tried(&slot->trust, now_ms);
     return true;
 }
 
@@ -373,8 +378,12 @@ int toxtcp_peer_send(struct toxtcp_connections *connections, struct toxtcp_peer 
     if (peer->slots[peer->primary].state != SLOT_ONLINE) {
         return send_as_oob(peer, data, len);
     }
-    if (peer->reports && send_as_trial(peer, data, len)) {
-        return TOXTCP_OK;
+    if (peer->reports) {
+        const uint64_t now_ms = peer_now(peer);
+        judge_primary(peer, now_ms);
+        if (send_as_trial(peer, now_ms, data, len)) {
+            return TOXTCP_OK;
+        }
     }
     const int error = send_by(&peer->slots[peer->primary], data, len);
     return error ? send_in_order(peer, data, len) : TOXTCP_OK;

@@ -261,7 +261,6 @@ static struct peer *make(struct toxtcp_connections *connections, const struct to
     peer->key = *key;
     peer->user = user;
     peer->reported = TOXTCP_PEER_OFFLINE;
-    peer->ack_ms = PEER_ACK_MS;
     peer->challenger_since_ms = TOXTCP_NEVER;
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
         peer->slots[i].peer = peer;
@@ -452,7 +451,7 @@ static void describe_slots(const struct peer *peer, struct toxtcp_peer_info *inf
                 .relay = slot->relay->handle,
                 .status = slot_status(slot),
                 .primary = slot->state == SLOT_ONLINE && peer->primary == i,
-                .doubted = slot->trust.doubt != PATH_TRUSTED,
+                .doubted = path_trust_is_doubted(&slot->trust, relay_now(slot->relay)),
             };
             info->slot_count++;
         }

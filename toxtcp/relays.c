@@ -284,6 +284,9 @@ void relay_broke(struct relay *relay, int error)
 {
     struct toxtcp_connections *connections = relay->connections;
 
+    if (relay->phase == RELAY_CONNECTED) {
+        relay->hope_ms = relay_now(relay);
+    }
     forget_routes(relay);
     relay_probe_end(relay, error);
     relay->client = NULL;

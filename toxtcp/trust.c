@@ -5,16 +5,20 @@
 
 enum {
     FORGIVE_MS = 30000, /* for one point */
+    /* The layer above has waited before it called the first packet lost. */
+    BARREN_MS = 2000,
+    LOST_IN_ROW_MIN = 2,
     /* An honest relay notices within 40 s that a peer is gone; before that a path says nothing of its relay. */
     TRIAL_AFTER_MS = 45000,
     TRIAL_ROUNDS_MAX = 6, /* the wait doubles so often: to 48 min */
     TRIAL_PACKETS = 3,
-    LOST_IN_ROW_MIN = 2,
     TRIAL_SPACING_MS = 1000,
+    TRIAL_VERDICT_MS = 10000, /* until when losses are reported */
     /* One packet lost in twenty is too many for a path that TCP carries; seen over so many packets. */
     LOSS_PACKETS_MIN = 60,
     LOSS_ONE_IN = 20,
-    WINDOW_PACKETS = 512
+    WINDOW_PACKETS = 512,
+    LOSSY_MS = 600000
 };
 
 /* --- A relay --- */
@@ -59,14 +63,6 @@ void relay_trust_credit(struct relay_trust *trust, uint32_t points, uint64_t now
 
 /* --- A path --- */
 
-void path_trust_sent(struct path_trust *trust, uint64_t now_ms)
-{
-    if (!trust->unproven) {
-        trust->unproven = true;
-        trust->unproven_ms = now_ms;
-    }
-}
-
 static void count(uint16_t *counter, uint32_t more)
 {
     *counter = (uint16_t)(*counter + (more < WINDOW_PACKETS ? more : WINDOW_PACKETS));
@@ -83,57 +79,65 @@ static void slide(struct path_trust *trust)
 
 bool path_trust_proven(struct path_trust *trust, uint32_t packets, uint64_t now_ms)
 {
-    const bool doubted = trust->doubt != PATH_TRUSTED;
+    const bool doubted = trust->doubt == PATH_LEFT || trust->doubt == PATH_CONFIRMED;
 
     if (doubted) {
         *trust = (struct path_trust){0};
     }
-    trust->unproven = false;
-    trust->lost_in_row = 0;
     trust->proven_ms = now_ms;
+    trust->lost_in_row = 0;
     count(&trust->delivered, packets);
     slide(trust);
     return doubted;
 }
 
-void path_trust_lost(struct path_trust *trust, uint32_t packets)
+void path_trust_lost(struct path_trust *trust, uint32_t packets, uint64_t now_ms)
 {
     const uint32_t room = (uint32_t)(UINT8_MAX - trust->lost_in_row);
 
-    /* Losses in a row are an outage, and count as one: it is those between arrivals that tell a relay that loses. */
-    count(&trust->lost, packets > 0 && trust->lost_in_row == 0);
-    slide(trust);
+    if (packets == 0) {
+        return;
+    }
+    if (trust->lost_in_row == 0) {
+        /* Losses in a row are an outage, and count as one: it is those between arrivals that tell a relay that loses.
+         */
+        trust->lost_ms = now_ms;
+        count(&trust->lost, 1);
+        slide(trust);
+    }
     trust->lost_in_row = (uint8_t)(trust->lost_in_row + (packets < room ? packets : room));
 }
 
-static bool loses_much(const struct path_trust *trust)
+void path_trust_take(struct path_trust *trust)
+{
+    trust->lost_in_row = 0;
+    trust->delivered = 0;
+    trust->lost = 0;
+}
+
+bool path_trust_is_doubted(const struct path_trust *trust, uint64_t now_ms)
+{
+    return trust->doubt == PATH_LOSSY ? now_ms < trust->try_ms : trust->doubt != PATH_TRUSTED;
+}
+
+bool path_trust_is_barren(const struct path_trust *trust, uint64_t now_ms)
+{
+    return trust->lost_in_row >= LOST_IN_ROW_MIN && now_ms >= trust->lost_ms + BARREN_MS;
+}
+
+bool path_trust_is_lossy(const struct path_trust *trust)
 {
     const uint32_t packets = trust->delivered + trust->lost;
 
     return packets >= LOSS_PACKETS_MIN && trust->lost * LOSS_ONE_IN > packets;
 }
 
-bool path_trust_is_suspect(const struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms)
+void path_trust_leave(struct path_trust *trust, bool barren, uint64_t now_ms)
 {
-    const bool barren = trust->unproven && now_ms >= trust->unproven_ms + patience_ms;
-
-    return (barren && trust->lost_in_row >= LOST_IN_ROW_MIN) || loses_much(trust);
-}
-
-void path_trust_take(struct path_trust *trust)
-{
-    trust->unproven = false;
-    trust->lost_in_row = 0;
-    trust->delivered = 0;
-    trust->lost = 0;
-}
-
-void path_trust_leave(struct path_trust *trust, uint64_t now_ms)
-{
-    trust->doubt = PATH_LEFT;
-    trust->try_ms = now_ms + TRIAL_AFTER_MS;
-    trust->tries = 0;
     path_trust_take(trust);
+    trust->doubt = barren ? PATH_LEFT : PATH_LOSSY;
+    trust->try_ms = now_ms + (barren ? TRIAL_AFTER_MS : LOSSY_MS);
+    trust->tries = 0;
 }
 
 void path_trust_confirm(struct path_trust *trust, uint64_t now_ms)
@@ -146,23 +150,25 @@ void path_trust_confirm(struct path_trust *trust, uint64_t now_ms)
 
 enum trial_step path_trust_trial(const struct path_trust *trust, uint64_t other_proven_ms, uint64_t now_ms)
 {
+    const bool others_arrive = other_proven_ms > trust->tried_ms;
+
     if (trust->doubt != PATH_CONFIRMED || now_ms < trust->try_ms) {
         return TRIAL_WAIT;
     }
     if (trust->tries < TRIAL_PACKETS) {
-        return TRIAL_SEND;
+        return trust->tries == 0 || others_arrive ? TRIAL_SEND : TRIAL_WAIT;
     }
-    return other_proven_ms > trust->trial_ms && trust->lost_in_row >= LOST_IN_ROW_MIN ? TRIAL_FAILED : TRIAL_VOID;
+    return others_arrive && trust->lost_in_row >= LOST_IN_ROW_MIN ? TRIAL_FAILED : TRIAL_VOID;
 }
 
-void path_trust_tried(struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms)
+void path_trust_tried(struct path_trust *trust, uint64_t now_ms)
 {
     if (trust->tries == 0) {
-        trust->trial_ms = now_ms;
         trust->lost_in_row = 0;
     }
     trust->tries++;
-    trust->try_ms = now_ms + (trust->tries < TRIAL_PACKETS ? TRIAL_SPACING_MS : patience_ms);
+    trust->tried_ms = now_ms;
+    trust->try_ms = now_ms + (trust->tries < TRIAL_PACKETS ? TRIAL_SPACING_MS : TRIAL_VERDICT_MS);
 }
 
 void path_trust_doubt_on(struct path_trust *trust, bool failed, uint64_t now_ms)

@@ -42,36 +42,40 @@ void relay_trust_credit(struct relay_trust *trust, uint32_t points, uint64_t now
 
 enum path_doubt {
     PATH_TRUSTED,
-    PATH_LEFT,     /* no proof came; whether any comes another way is not known yet */
-    PATH_CONFIRMED /* it did */
+    PATH_LEFT,      /* what was sent was lost; whether anything arrives another way is not known yet */
+    PATH_CONFIRMED, /* it does */
+    PATH_LOSSY      /* it loses too much of what is sent; for ten minutes */
 };
 
 /* All zeros: a new path, trusted. */
 struct path_trust {
-    uint64_t unproven_ms; /* since when packets are sent and none is reported; meaningful while `unproven` */
-    uint64_t proven_ms;   /* the last report */
-    uint64_t try_ms;      /* of a doubted path: when the next packet tries it, or when its trial is judged */
-    uint64_t trial_ms;    /* when its trial began */
-    uint16_t delivered;   /* of late; both halve now and then */
-    uint16_t lost;
+    uint64_t proven_ms; /* the last report of an arrival */
+    uint64_t lost_ms;   /* the first report of a loss since then; meaningful while `lost_in_row` */
+    uint64_t try_ms;   /* of a doubted path: when the next packet tries it, or its trial is judged, or it is forgiven */
+    uint64_t tried_ms; /* when a packet tried it last */
+    uint16_t delivered;  /* of late; both halve now and then */
+    uint16_t lost;       /* losses in a row count once */
     uint8_t lost_in_row; /* since the last report of an arrival, or since its trial began */
     uint8_t doubt;       /* enum path_doubt */
     uint8_t rounds;      /* trials that failed, in a row */
     uint8_t tries;       /* packets that tried it in this trial */
-    bool unproven;
 };
 
-/* A packet was sent this way. */
-void path_trust_sent(struct path_trust *trust, uint64_t now_ms);
 /* The layer above reports arrivals. Returns whether that ended a doubt. */
-bool path_trust_proven(struct path_trust *trust, uint32_t count, uint64_t now_ms);
-void path_trust_lost(struct path_trust *trust, uint32_t count);
-/* Whether it should be left for another path: for `patience_ms` packets were sent, some are lost and none has arrived;
- * or too many are lost. That nothing is reported says nothing: not all that is sent is acknowledged. */
-bool path_trust_is_suspect(const struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms);
-/* Packets go this way from now on; what was sent long ago says nothing. It is left for another one. */
+bool path_trust_proven(struct path_trust *trust, uint32_t packets, uint64_t now_ms);
+/* It reports losses. That it reports nothing says nothing: not all that is sent is acknowledged. */
+void path_trust_lost(struct path_trust *trust, uint32_t packets, uint64_t now_ms);
+/* Packets go this way from now on; what was reported before says nothing. */
 void path_trust_take(struct path_trust *trust);
-void path_trust_leave(struct path_trust *trust, uint64_t now_ms);
+
+bool path_trust_is_doubted(const struct path_trust *trust, uint64_t now_ms);
+/* For some time losses are reported, and no arrival. */
+bool path_trust_is_barren(const struct path_trust *trust, uint64_t now_ms);
+/* Too much is lost between arrivals. */
+bool path_trust_is_lossy(const struct path_trust *trust);
+
+/* It is left for another one, because it is barren, or else lossy. */
+void path_trust_leave(struct path_trust *trust, bool barren, uint64_t now_ms);
 /* Another path was proven: the peer lives. */
 void path_trust_confirm(struct path_trust *trust, uint64_t now_ms);
 
@@ -82,9 +86,10 @@ enum trial_step {
     TRIAL_VOID    /* nothing came another way either, or nobody misses what was sent; the same */
 };
 
-/* What a doubted path is due for; `other_proven_ms` is when the path in use was proven last. */
+/* What a doubted path is due for; `other_proven_ms` is when the path in use was proven last. One packet at a time: the
+ * next tries it only when something has arrived the other way since. So it is another one, not that one again. */
 enum trial_step path_trust_trial(const struct path_trust *trust, uint64_t other_proven_ms, uint64_t now_ms);
-void path_trust_tried(struct path_trust *trust, uint32_t patience_ms, uint64_t now_ms);
+void path_trust_tried(struct path_trust *trust, uint64_t now_ms);
 void path_trust_doubt_on(struct path_trust *trust, bool failed, uint64_t now_ms);
 
 #endif

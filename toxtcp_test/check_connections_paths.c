@@ -250,6 +250,46 @@ START_TEST(losses_are_left_behind)
 }
 END_TEST
 
+/* A good way that is full is waited for: the one that drops everything does not get the rest. */
+START_TEST(full_is_better_than_doubted)
+{
+    uint32_t count = 0;
+    int error = TOXTCP_OK;
+
+    meet(2, &bob_at_alice, &alice_at_bob);
+    const int liar = node_primary(&alice, bob_at_alice);
+    (void)talk(SECOND, NONE, 0);
+    (void)talk(20 * SECOND, liar, 0);
+    ck_assert(is_doubted((uint32_t)liar));
+    for (int i = 0; i < 100000 && !error; i++) {
+        error = node_send(&alice, bob_at_alice, "more and more");
+        ck_assert_int_ne(last_relay(), liar);
+        count++;
+    }
+    ck_assert_int_eq(error, TOXTCP_ERR_WOULD_BLOCK);
+    ck_assert_uint_gt(count, 100);
+    net_run(world.net, SECOND);
+    ck_assert_uint_eq(alice.can_send_count, 1);
+}
+END_TEST
+
+/* Where all lose some, one is stayed with. */
+START_TEST(all_lose)
+{
+    uint32_t changes = 0;
+    int before;
+
+    meet(3, &bob_at_alice, &alice_at_bob);
+    before = node_primary(&alice, bob_at_alice);
+    for (int i = 0; i < 10 * MINUTE / TICK; i++) {
+        (void)talk_once(i % 10 == 0 ? ANY : NONE);
+        changes += node_primary(&alice, bob_at_alice) != before;
+        before = node_primary(&alice, bob_at_alice);
+    }
+    ck_assert_uint_le(changes, 3);
+}
+END_TEST
+
 /* The relay said that the peer left, and the peer came back: what was said against the way is void. */
 START_TEST(doubt_ends_with_the_connection)
 {
@@ -424,6 +464,8 @@ int main(void)
     tcase_add_test(tests, no_reports);
     tcase_add_test(tests, reports_end);
     tcase_add_test(tests, losses_are_left_behind);
+    tcase_add_test(tests, full_is_better_than_doubted);
+    tcase_add_test(tests, all_lose);
     tcase_add_test(tests, doubt_ends_with_the_connection);
     tcase_add_test(tests, doubted_is_replaced);
     tcase_add_test(tests, reports_of_nothing);

@@ -6,7 +6,7 @@
 
 #include "trust.h"
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, PATIENCE = 4 * SECOND, START = 7 * MINUTE };
+enum { SECOND = 1000, MINUTE = 60 * SECOND, START = 7 * MINUTE };
 
 /* --- A relay --- */
 
@@ -71,61 +71,78 @@ END_TEST
 
 /* --- A path --- */
 
-START_TEST(losses_without_proof_are_suspect)
+START_TEST(losses_without_an_arrival)
 {
     struct path_trust trust = {0};
 
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
-    path_trust_sent(&trust, START);
-    path_trust_sent(&trust, START + PATIENCE - 1);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE));
-    path_trust_lost(&trust, 1);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE));
-    path_trust_lost(&trust, 1);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE - 1));
-    ck_assert(path_trust_is_suspect(&trust, PATIENCE, START + PATIENCE));
-    ck_assert(!path_trust_proven(&trust, 1, START + PATIENCE));
-    path_trust_lost(&trust, 1);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START + 100 * MINUTE));
+    ck_assert(!path_trust_is_barren(&trust, START));
+    path_trust_lost(&trust, 0, START - MINUTE);
+    path_trust_lost(&trust, 1, START);
+    ck_assert(!path_trust_is_barren(&trust, START + MINUTE));
+    path_trust_lost(&trust, 1, START + SECOND);
+    ck_assert(!path_trust_is_barren(&trust, START + 2 * SECOND - 1));
+    ck_assert(path_trust_is_barren(&trust, START + 2 * SECOND));
+    ck_assert(!path_trust_proven(&trust, 1, START + 2 * SECOND));
+    path_trust_lost(&trust, 1, START + 3 * SECOND);
+    ck_assert(!path_trust_is_barren(&trust, START + 100 * MINUTE));
+    /* Numbers however large. */
+    for (int i = 0; i < 3; i++) {
+        path_trust_lost(&trust, UINT32_MAX, START);
+    }
+    ck_assert(path_trust_is_barren(&trust, START + 100 * MINUTE));
 }
 END_TEST
 
-START_TEST(losses_are_suspect)
+START_TEST(losses_between_arrivals)
 {
     struct path_trust trust = {0};
 
     /* An outage is one loss, however long. */
-    path_trust_lost(&trust, UINT32_MAX);
-    path_trust_lost(&trust, UINT32_MAX);
+    path_trust_lost(&trust, UINT32_MAX, START);
+    path_trust_lost(&trust, UINT32_MAX, START);
     path_trust_proven(&trust, 100, START);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+    ck_assert(!path_trust_is_lossy(&trust));
     /* One in twenty is let pass, one in ten is not; few packets say nothing. */
     trust = (struct path_trust){0};
     for (int i = 1; i <= 100; i++) {
-        path_trust_lost(&trust, 1);
+        path_trust_lost(&trust, 1, START);
         path_trust_proven(&trust, 19, START);
-        ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+        ck_assert(!path_trust_is_lossy(&trust));
     }
     trust = (struct path_trust){0};
     for (int i = 1; i <= 100; i++) {
-        path_trust_lost(&trust, 1);
+        path_trust_lost(&trust, 1, START);
         path_trust_proven(&trust, 9, START);
-        ck_assert(path_trust_is_suspect(&trust, PATIENCE, START) == (i >= 6));
+        ck_assert(path_trust_is_lossy(&trust) == (i >= 6));
     }
     /* And it heals; numbers however large. */
     path_trust_proven(&trust, UINT32_MAX, START);
     path_trust_proven(&trust, UINT32_MAX, START);
-    ck_assert(!path_trust_is_suspect(&trust, PATIENCE, START));
+    ck_assert(!path_trust_is_lossy(&trust));
 }
 END_TEST
 
-/* Left, confirmed, tried with three packets, a second apart, from 45 s on; judged when these could have been proven. */
+/* For ten minutes, whatever arrives: a few packets prove nothing against it. */
+START_TEST(lossy_path)
+{
+    struct path_trust trust = {0};
+
+    path_trust_leave(&trust, false, START);
+    ck_assert(!path_trust_proven(&trust, 3, START));
+    path_trust_confirm(&trust, START);
+    ck_assert(path_trust_is_doubted(&trust, START + 10 * MINUTE - 1));
+    ck_assert_int_eq(path_trust_trial(&trust, START + MINUTE, START + 20 * MINUTE), TRIAL_WAIT);
+    ck_assert(!path_trust_is_doubted(&trust, START + 10 * MINUTE));
+}
+END_TEST
+
+/* Left, confirmed, tried with three packets, a second apart, from 45 s on; judged when they could have been missed. */
 START_TEST(trial_of_a_doubted_path)
 {
     struct path_trust trust = {0};
     uint64_t now_ms = START;
 
-    path_trust_leave(&trust, now_ms);
+    path_trust_leave(&trust, true, now_ms);
     ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms + MINUTE), TRIAL_WAIT);
     path_trust_confirm(&trust, now_ms);
     for (int round = 0; round < 3; round++) {
@@ -134,16 +151,18 @@ START_TEST(trial_of_a_doubted_path)
         now_ms += wait_ms;
         for (int i = 0; i < 3; i++) {
             ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_SEND);
-            path_trust_tried(&trust, PATIENCE, now_ms);
+            path_trust_tried(&trust, now_ms);
             ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_WAIT);
-            now_ms += i < 2 ? SECOND : PATIENCE;
+            /* One that is sent again must not go the same way again: something has to arrive first. */
+            ck_assert_int_ne(path_trust_trial(&trust, now_ms, now_ms + SECOND), TRIAL_SEND);
+            now_ms += i < 2 ? SECOND : 10 * SECOND;
         }
         /* Nobody misses them. */
         ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_VOID);
-        path_trust_lost(&trust, 3);
+        path_trust_lost(&trust, 3, now_ms);
         ck_assert_int_eq(path_trust_trial(&trust, now_ms, now_ms), TRIAL_FAILED);
-        /* When nothing came another way either it says nothing. */
-        ck_assert_int_eq(path_trust_trial(&trust, now_ms - 2 * SECOND - PATIENCE, now_ms), TRIAL_VOID);
+        /* When nothing came another way since the last of them it says nothing. */
+        ck_assert_int_eq(path_trust_trial(&trust, now_ms - 10 * SECOND, now_ms), TRIAL_VOID);
         path_trust_doubt_on(&trust, true, now_ms);
     }
 }
@@ -153,7 +172,7 @@ START_TEST(void_trials_do_not_lengthen_the_wait)
 {
     struct path_trust trust = {0};
 
-    path_trust_leave(&trust, START);
+    path_trust_leave(&trust, true, START);
     path_trust_confirm(&trust, START);
     path_trust_doubt_on(&trust, false, START);
     ck_assert_int_eq(path_trust_trial(&trust, 0, START + 45 * SECOND), TRIAL_SEND);
@@ -168,13 +187,14 @@ START_TEST(proof_ends_the_doubt)
 {
     struct path_trust trust = {0};
 
-    path_trust_leave(&trust, START);
+    path_trust_leave(&trust, true, START);
+    ck_assert(path_trust_is_doubted(&trust, START));
     ck_assert(path_trust_proven(&trust, 1, START + 1));
-    ck_assert_int_eq(trust.doubt, PATH_TRUSTED);
+    ck_assert(!path_trust_is_doubted(&trust, START + 1));
     ck_assert(!path_trust_proven(&trust, 1, START + 2));
     /* Confirming trusts nobody less. */
     path_trust_confirm(&trust, START + 3);
-    ck_assert_int_eq(trust.doubt, PATH_TRUSTED);
+    ck_assert(!path_trust_is_doubted(&trust, START + 3));
 }
 END_TEST
 
@@ -187,8 +207,9 @@ int main(void)
     tcase_add_test(tests, blame_demotes_and_time_heals);
     tcase_add_test(tests, score_is_bounded);
     tcase_add_test(tests, credit_restores);
-    tcase_add_test(tests, losses_without_proof_are_suspect);
-    tcase_add_test(tests, losses_are_suspect);
+    tcase_add_test(tests, losses_without_an_arrival);
+    tcase_add_test(tests, losses_between_arrivals);
+    tcase_add_test(tests, lossy_path);
     tcase_add_test(tests, trial_of_a_doubted_path);
     tcase_add_test(tests, void_trials_do_not_lengthen_the_wait);
     tcase_add_test(tests, proof_ends_the_doubt);
