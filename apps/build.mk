@@ -28,6 +28,9 @@ apps_libchat_la_CPPFLAGS = $(apps_cppflags)
 apps_libchat_la_CFLAGS = $(apps_cflags) $(LIBEDIT_CFLAGS)
 apps_libchat_la_LIBADD = $(LIBEDIT_LIBS)
 apps_libchat_la_SOURCES = \
+	apps/chat/allowance.h \
+	apps/chat/candidate.c \
+	apps/chat/candidate.h \
 	apps/chat/chat.c \
 	apps/chat/chat.h \
 	apps/chat/commands.c \
@@ -42,6 +45,8 @@ apps_libchat_la_SOURCES = \
 	apps/chat/options.h \
 	apps/chat/outbox.c \
 	apps/chat/outbox.h \
+	apps/chat/path.c \
+	apps/chat/path.h \
 	apps/chat/session.c \
 	apps/chat/session.h \
 	apps/chat/session_packet.c \
@@ -49,7 +54,11 @@ apps_libchat_la_SOURCES = \
 	apps/chat/terminal.c \
 	apps/chat/terminal.h \
 	apps/chat/text.c \
-	apps/chat/text.h
+	apps/chat/text.h \
+	apps/chat/udp.c \
+	apps/chat/udp.h \
+	apps/chat/ways.c \
+	apps/chat/ways.h
 
 bin_PROGRAMS += toxtcp-chat
 toxtcp_chat_CPPFLAGS = $(apps_cppflags)
@@ -67,6 +76,12 @@ toxtcp_relay_SOURCES = \
 	apps/relay/main.c \
 	apps/relay/options.c \
 	apps/relay/options.h
+
+# What the demonstration cuts UDP with; not installed.
+noinst_PROGRAMS = toxtcp-demo-gate
+toxtcp_demo_gate_CPPFLAGS = -D_GNU_SOURCE
+toxtcp_demo_gate_LDADD =
+toxtcp_demo_gate_SOURCES = apps/demo/gate.c
 
 dist_man1_MANS = \
 	docs/toxtcp-chat.1 \

@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	toxtcp_test/apps/chat_options.sh \
 	toxtcp_test/apps/chat_talk.sh \
 	toxtcp_test/apps/chat_terminal.sh \
+	toxtcp_test/apps/chat_udp.sh \
 	toxtcp_test/apps/common.sh \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/relay.sh \
@@ -167,19 +168,29 @@ endif
 if WITH_APPS
 apps_tests = \
 	toxtcp_test/check_chat_parts \
+	toxtcp_test/check_chat_path \
 	toxtcp_test/check_chat_session \
+	toxtcp_test/check_chat_ways \
 	toxtcp_test/check_keys_file \
 	toxtcp_test/check_relay_list
 check_PROGRAMS += $(apps_tests)
 TESTS += $(apps_tests)
 toxtcp_test_check_chat_parts_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_chat_parts_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_chat_path_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_chat_path_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_chat_session_SOURCES = \
 	toxtcp_test/check_chat_session.c \
 	toxtcp_test/check_chat_world.c \
 	toxtcp_test/check_chat_world.h
 toxtcp_test_check_chat_session_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_chat_session_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_chat_ways_SOURCES = \
+	toxtcp_test/check_chat_ways.c \
+	toxtcp_test/check_chat_world.c \
+	toxtcp_test/check_chat_world.h
+toxtcp_test_check_chat_ways_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_chat_ways_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_keys_file_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_keys_file_LDADD = apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_relay_list_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
@@ -187,6 +198,7 @@ toxtcp_test_check_relay_list_LDADD = apps/libcommon.la $(ev_test_libs)
 TESTS += \
 	toxtcp_test/apps/chat_options.sh \
 	toxtcp_test/apps/chat_talk.sh \
+	toxtcp_test/apps/chat_udp.sh \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/relay.sh
 if WITH_LIBEDIT

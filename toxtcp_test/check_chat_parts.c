@@ -66,6 +66,7 @@ START_TEST(outbox_keeps_its_window)
     struct outbox_segment segment;
     uint64_t number;
     uint64_t under_way = 0;
+    const struct session_way way = {.index = 1, .generation = 1};
 
     outbox_init(&outbox);
     for (int i = 0; i < 10; i++) {
@@ -74,7 +75,7 @@ START_TEST(outbox_keeps_its_window)
         ck_assert_int_eq(outbox_add(&outbox, text, sizeof text, 0, &number), TOXTCP_OK);
     }
     while (outbox_next(&outbox, &segment)) {
-        outbox_sent(&outbox, segment.segment, 0);
+        outbox_sent(&outbox, segment.segment, way, 0);
         under_way++;
     }
     ck_assert_uint_eq(under_way, OUTBOX_WINDOW);
@@ -84,11 +85,11 @@ START_TEST(outbox_keeps_its_window)
     ck_assert(outbox_next(&outbox, &segment));
     ck_assert_uint_eq(segment.segment, 2);
     ck_assert(!segment.every_way);
-    outbox_sent(&outbox, 2, 5);
+    outbox_sent(&outbox, 2, way, 5);
     for (uint64_t i = 0; i < 2; i++) {
         ck_assert(outbox_next(&outbox, &segment));
         ck_assert_uint_eq(segment.segment, OUTBOX_WINDOW + i);
-        outbox_sent(&outbox, segment.segment, 5);
+        outbox_sent(&outbox, segment.segment, way, 5);
     }
     ck_assert(!outbox_next(&outbox, &segment));
     /* Segment 2 is under way again: what arrives meanwhile says nothing about it. */

@@ -17,15 +17,17 @@ uint32_t world_dice(uint32_t bound)
     return (uint32_t)(world.seed >> 33) % bound;
 }
 
-static void fly(const uint8_t *bytes, size_t len, int to)
+static void fly(const uint8_t *bytes, size_t len, int from, int to, uint64_t delay_ms)
 {
     struct packet *packet = &world.flying[world.flying_count];
 
     ck_assert_uint_lt(world.flying_count, FLYING_MAX);
     memcpy(packet->bytes, bytes, len);
     packet->len = len;
-    packet->at_ms = world.now_ms + DELAY_MS + (world.jitter_ms == 0 ? 0 : world_dice(world.jitter_ms));
+    packet->at_ms = world.now_ms + delay_ms;
     packet->to = to;
+    packet->from = from;
+    packet->by_udp = false;
     world.flying_count++;
 }
 
@@ -36,23 +38,21 @@ static int peer_of(const struct end *end)
 
 static void fly_to_peer(const struct end *end, const uint8_t *bytes, size_t len)
 {
-    fly(bytes, len, peer_of(end));
+    uint64_t delay_ms = world.delay_ms + (world.jitter_ms == 0 ? 0 : world_dice(world.jitter_ms));
+
+    fly(bytes, len, end->index, peer_of(end), delay_ms);
     if (end->index == 1 && world.ends[TWIN].session != NULL) {
-        fly(bytes, len, TWIN);
+        fly(bytes, len, end->index, TWIN, delay_ms);
     }
 }
 
-static int transmit(void *user, const uint8_t *bytes, size_t len, bool every_way)
+static int transmit_by_relays(struct end *end, const uint8_t *bytes, size_t len, bool every_way)
 {
-    struct end *end = user;
-
-    ck_assert_uint_le(len, SESSION_PACKET_MAX);
-    ck_assert_uint_ge(len, 3);
-    ck_assert_uint_eq(bytes[0], 0x1b);
-    if (end->refusal != 0) {
-        return end->refusal;
+    if (world.has_udp && !end->ways.relays_online) {
+        return TOXTCP_ERR_NOT_CONNECTED;
     }
     end->sent_count++;
+    end->ways.by_relays++;
     end->every_way_count += every_way ? 1 : 0;
     if (world.record_count < RECORD_MAX) {
         memcpy(world.record[world.record_count].bytes, bytes, len);
@@ -69,6 +69,50 @@ static int transmit(void *user, const uint8_t *bytes, size_t len, bool every_way
         fly_to_peer(end, bytes, len);
     }
     return TOXTCP_OK;
+}
+
+static void transmit_by_udp(struct end *end, const uint8_t *bytes, size_t len)
+{
+    end->ways.by_udp++;
+    if (!world.udp_cut && !world.udp_cut_from[end->index] && world_dice(100) >= world.udp_loss_percent) {
+        fly(bytes, len, end->index, peer_of(end),
+            DELAY_MS / 4 + (world.udp_jitter_ms == 0 ? 0 : world_dice(world.udp_jitter_ms)));
+        world.flying[world.flying_count - 1].by_udp = true;
+    }
+}
+
+static int transmit(void *user, const uint8_t *bytes, size_t len, bool every_way, struct session_way *way)
+{
+    struct end *end = user;
+    enum path_way by = path_way(&end->ways.path);
+    int error;
+
+    ck_assert_uint_le(len, SESSION_PACKET_MAX);
+    ck_assert_uint_ge(len, 3);
+    ck_assert_uint_eq(bytes[0], 0x1b);
+    if (end->refusal != 0) {
+        return end->refusal;
+    }
+    if (by != PATH_BY_RELAYS) {
+        transmit_by_udp(end, bytes, len);
+        path_traffic(&end->ways.path, every_way, world.now_ms);
+    }
+    if (way != NULL && by == PATH_BY_RELAYS) {
+        way->generation = every_way ? EVERY_WAY : BEST_WAY;
+        way->index = world.relay;
+    } else if (way != NULL) {
+        way->generation = by == PATH_BY_UDP && !every_way ? UDP_WAY : SEVERAL_WAYS;
+    }
+    if (by == PATH_BY_UDP && !every_way) {
+        return TOXTCP_OK;
+    }
+    error = transmit_by_relays(end, bytes, len, every_way);
+    return by == PATH_BY_RELAYS ? error : TOXTCP_OK;
+}
+
+static bool listens(void *user)
+{
+    return !((const struct end *)user)->deaf;
 }
 
 static void show(void *user, const uint8_t *text, size_t len)
@@ -91,12 +135,175 @@ static void delivered(void *user, uint64_t number, uint64_t took_ms)
     end->delivered = number;
 }
 
-static void stalled(void *user)
+static void reported(void *user, struct session_way way, bool arrived, uint32_t count)
 {
-    ((struct end *)user)->stalled_count++;
+    struct end *end = user;
+
+    ck_assert_uint_le(way.index, world.relay);
+    ck_assert_uint_lt(way.generation, WAY_COUNT);
+    *(arrived ? &end->arrived[way.generation] : &end->lost[way.generation]) += count;
 }
 
-const struct session_callbacks world_callbacks = {transmit, show, delivered, stalled};
+/* --- Two ways --- */
+
+static struct toxtcp_address place_of(int end)
+{
+    return (struct toxtcp_address){
+        .family = TOXTCP_FAMILY_IPV4, .ip = {192, 0, 2, (uint8_t)(end + 1)}, .port = (uint16_t)(5000 + end)};
+}
+
+static void send_probe(void *user, const struct toxtcp_address *to, uint64_t challenge, uint64_t response)
+{
+    struct end *end = user;
+    struct session_probe probe = {.challenge = challenge,
+                                  .response = response,
+                                  .flags = path_carries(&end->ways.path) ? SESSION_PROBE_CARRIES : 0,
+                                  .seen = *to};
+    struct toxtcp_address peer = place_of(peer_of(end));
+    uint8_t packet[SESSION_PACKET_MAX];
+    size_t len = session_make_probe(end->session, &probe, packet);
+
+    if (len > 0 && toxtcp_address_equal(to, &peer)) {
+        transmit_by_udp(end, packet, len);
+    }
+}
+
+static void announce(void *user)
+{
+    struct end *end = user;
+    struct toxtcp_address ours = place_of(end->index);
+    uint8_t packet[SESSION_PACKET_MAX];
+    size_t len = session_make_addresses(end->session, &ours, 1, packet);
+
+    if (len > 0) {
+        (void)transmit_by_relays(end, packet, len, true);
+    }
+}
+
+static void path_changed(void *user)
+{
+    ((struct end *)user)->ways.news = true;
+}
+
+static const struct path_callbacks path_callbacks = {
+    .probe = send_probe, .announce = announce, .changed = path_changed};
+
+static void paired(void *user)
+{
+    struct end *end = user;
+
+    if (world.has_udp) {
+        path_paired(&end->ways.path, world.now_ms);
+    }
+}
+
+static void addresses(void *user, const struct toxtcp_address *addresses, size_t count)
+{
+    path_candidates(&((struct end *)user)->ways.path, addresses, count, world.now_ms);
+}
+
+static void probed(void *user, const struct session_probe *probe)
+{
+    struct end *end = user;
+
+    if (end->ways.heard_from >= 0) {
+        struct toxtcp_address from = place_of(end->ways.heard_from);
+
+        end->ways.heard_probe = true;
+        (void)path_probed(&end->ways.path, &from, probe, world.now_ms);
+    }
+}
+
+const struct session_callbacks world_callbacks = {.transmit = transmit,
+                                                  .listens = listens,
+                                                  .message = show,
+                                                  .delivered = delivered,
+                                                  .reported = reported,
+                                                  .paired = paired,
+                                                  .addresses = addresses,
+                                                  .probed = probed};
+
+/* What the program does after every piece of news: see ways_settle() there. */
+static void settle(struct end *end)
+{
+    struct end_ways *ways = &end->ways;
+
+    while (ways->news) {
+        enum path_way was = ways->way;
+
+        ways->news = false;
+        ways->way = path_way(&ways->path);
+        if (ways->sleeps != path_may_sleep(&ways->path)) {
+            ways->sleeps = !ways->sleeps;
+            ways->sleep_count += ways->sleeps ? 1 : 0;
+            ways->relays_from_ms = ways->sleeps ? TOXTCP_NEVER : world.now_ms + WAKE_MS;
+        }
+        if (ways->way != was) {
+            ways->way_changes++;
+            if (was == PATH_BY_UDP) {
+                session_path_changed(end->session, world.now_ms);
+            } else {
+                session_can_send(end->session, world.now_ms);
+            }
+        }
+    }
+}
+
+/* An end sees the other one through relays when both are connected there. */
+static void update_relays(void)
+{
+    bool online = !world.relays_dead && world.ends[0].ways.relays_from_ms <= world.now_ms &&
+                  world.ends[1].ways.relays_from_ms <= world.now_ms;
+
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &world.ends[i];
+
+        if (end->ways.relays_online != online) {
+            end->ways.relays_online = online;
+            path_relays_online(&end->ways.path, online, world.now_ms);
+            if (end->ways.relays_from_ms <= world.now_ms && path_way(&end->ways.path) != PATH_BY_UDP) {
+                session_path_changed(end->session, world.now_ms);
+            }
+        }
+        settle(end);
+    }
+}
+
+void world_add_udp(void)
+{
+    world.has_udp = true;
+    for (int i = 0; i < 2; i++) {
+        world.ends[i].ways = (struct end_ways){.relays_from_ms = world.now_ms, .heard_from = -1};
+        path_init(&world.ends[i].ways.path, &path_callbacks, &world.ends[i]);
+    }
+    update_relays();
+}
+
+void world_set_mode(int end, enum path_mode mode)
+{
+    path_set_mode(&world.ends[end].ways.path, mode, world.now_ms);
+    settle(&world.ends[end]);
+}
+
+static void land(const struct packet *packet)
+{
+    struct end *end = &world.ends[packet->to];
+    bool is_the_peers;
+
+    end->ways.heard_from = packet->by_udp ? packet->from : -1;
+    end->ways.heard_probe = false;
+    is_the_peers = session_receive(end->session, packet->bytes, packet->len, world.now_ms);
+    end->ways.heard_from = -1;
+    if (packet->by_udp && is_the_peers && !end->ways.heard_probe) {
+        struct toxtcp_address from = place_of(packet->from);
+
+        path_heard(&end->ways.path, &from, world.now_ms);
+        path_traffic(&end->ways.path, false, world.now_ms);
+    }
+    settle(end);
+}
+
+/* --- Ends --- */
 
 static void start(struct end *end)
 {
@@ -113,7 +320,9 @@ static void stop(struct end *end)
         free(end->shown[i]);
     }
     end->shown_count = 0;
-    end->delivered = end->sent_count = end->every_way_count = end->stalled_count = 0;
+    memset(end->arrived, 0, sizeof end->arrived);
+    memset(end->lost, 0, sizeof end->lost);
+    end->delivered = end->sent_count = end->every_way_count = 0;
 }
 
 /* Another run of that end's program. */
@@ -121,6 +330,10 @@ void world_restart(struct end *end)
 {
     stop(end);
     start(end);
+    if (world.has_udp) {
+        end->ways = (struct end_ways){.relays_from_ms = world.now_ms + WAKE_MS, .heard_from = -1};
+        path_init(&end->ways.path, &path_callbacks, end);
+    }
 }
 
 void world_start_twin(void)
@@ -136,8 +349,12 @@ void world_set_up(void)
     world.record = calloc(RECORD_MAX, sizeof *world.record);
     world.flying_count = world.record_count = 0;
     world.loss_percent = world.double_percent = world.jitter_ms = 0;
+    world.delay_ms = DELAY_MS;
+    world.relay = 0;
     world.drop_from = world.drop_to = 0;
-    world.frozen = false;
+    world.frozen = world.has_udp = world.udp_cut = world.relays_dead = false;
+    world.udp_cut_from[0] = world.udp_cut_from[1] = false;
+    world.udp_loss_percent = world.udp_jitter_ms = 0;
     world.seed = 1;
     world.now_ms = 1000000;
     for (int i = 0; i < 2; i++) {
@@ -179,6 +396,12 @@ static uint64_t next_event(void)
         if (acts(&world.ends[i])) {
             next = smaller(next, session_deadline(world.ends[i].session));
         }
+        if (world.has_udp && i < 2 && acts(&world.ends[i])) {
+            next = smaller(next, path_deadline(&world.ends[i].ways.path));
+        }
+        if (world.has_udp && i < 2 && world.ends[i].ways.relays_from_ms > world.now_ms) {
+            next = smaller(next, world.ends[i].ways.relays_from_ms);
+        }
     }
     for (size_t i = 0; i < world.flying_count; i++) {
         next = smaller(next, world.flying[i].at_ms);
@@ -197,7 +420,7 @@ static void land_due(void)
         }
         memmove(&world.flying[i], &world.flying[i + 1], (--world.flying_count - i) * sizeof *world.flying);
         if (acts(&world.ends[packet.to])) {
-            session_receive(world.ends[packet.to].session, packet.bytes, packet.len, world.now_ms);
+            land(&packet);
         }
     }
 }
@@ -208,6 +431,9 @@ size_t world_run(uint64_t ms)
     uint64_t end_ms = world.now_ms + ms;
     size_t moments = 0;
 
+    if (world.has_udp) {
+        update_relays();
+    }
     while (next_event() <= end_ms) {
         world.now_ms = next_event() > world.now_ms ? next_event() : world.now_ms;
         land_due();
@@ -215,6 +441,13 @@ size_t world_run(uint64_t ms)
             if (acts(&world.ends[i])) {
                 session_expire(world.ends[i].session, world.now_ms);
             }
+            if (world.has_udp && i < 2 && acts(&world.ends[i])) {
+                path_expire(&world.ends[i].ways.path, world.now_ms);
+                settle(&world.ends[i]);
+            }
+        }
+        if (world.has_udp) {
+            update_relays();
         }
         ck_assert_msg(++moments < 1000000, "time stands still");
     }

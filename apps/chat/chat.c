@@ -7,13 +7,11 @@
 
 #include "../common/address_text.h"
 #include "commands.h"
-#include "session_packet.h"
+#include "ways.h"
 
 enum {
-    PING_AGAIN_MS = 10000,
     SHORT_LIVED_MS = 5000, /* a connection that is over so soon was not wanted there */
-    DATA_PACKET_MIN = SESSION_MARK_SIZE + SESSION_NONCE_SIZE + SESSION_MAC_SIZE + SESSION_DATA_SIZE,
-    SHORT_LIVED_MAX = 3, /* so many in a row are no accident */
+    SHORT_LIVED_MAX = 3,   /* so many in a row are no accident */
     PROMPT_SIZE = TEXT_NAME_MAX + 3
 };
 
@@ -46,6 +44,9 @@ static void arm_timer(struct chat_peer *peer)
     uint64_t deadline = session_deadline(peer->session);
     uint64_t now_ms;
 
+    if (ways_deadline(peer) < deadline) {
+        deadline = ways_deadline(peer);
+    }
     if (deadline == TOXTCP_NEVER) {
         ev_timer_stop(loop, &peer->timer);
         return;
@@ -60,6 +61,12 @@ static void arm_timer(struct chat_peer *peer)
     peer->timer_ms = deadline;
 }
 
+void chat_settle(struct chat_peer *peer)
+{
+    ways_settle(peer);
+    arm_timer(peer);
+}
+
 static void session_timer_fired(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct chat_peer *peer = timer->data;
@@ -67,39 +74,18 @@ static void session_timer_fired(struct ev_loop *loop, ev_timer *timer, int event
     (void)loop;
     (void)events;
     session_expire(peer->session, now(peer->chat));
-    arm_timer(peer);
+    ways_expire(peer);
+    chat_settle(peer);
 }
 
-/* --- What sessions ask for --- */
+/* --- What sessions tell --- */
 
-/* OOB through every relay that is not the primary one. Returns whether any took it. */
-static bool send_round_about(struct chat_peer *peer, const uint8_t *packet, size_t len)
+/* Text is dropped while nobody reads what we print: the peer sends it again, as it does when a relay loses it. */
+static bool listens(void *user)
 {
-    struct toxtcp_connections *connections = peer->chat->connections;
-    struct toxtcp_peer_info info;
-    bool taken = false;
+    const struct chat_peer *peer = user;
 
-    if (toxtcp_peer_get_info(connections, peer->handle, &info) != TOXTCP_OK || info.state != TOXTCP_PEER_ONLINE) {
-        return false;
-    }
-    for (uint32_t i = 0; i < info.slot_count; i++) {
-        if (!info.slots[i].primary &&
-            toxtcp_relay_send_oob(connections, info.slots[i].relay, &peer->option->key, packet, len) == TOXTCP_OK) {
-            taken = true;
-        }
-    }
-    return taken;
-}
-
-static int transmit(void *user, const uint8_t *packet, size_t len, bool every_way)
-{
-    struct chat_peer *peer = user;
-    int error = toxtcp_peer_send(peer->chat->connections, peer->handle, packet, len);
-
-    if (every_way && send_round_about(peer, packet, len)) {
-        return TOXTCP_OK;
-    }
-    return error;
+    return console_is_writable(peer->chat->console);
 }
 
 static void message_received(void *user, const uint8_t *text, size_t len)
@@ -148,23 +134,14 @@ static void message_delivered(void *user, uint64_t number, uint64_t took_ms)
     peer->delivered_last = number;
 }
 
-/* A relay that has frozen is found out by its missing pong: asking now finds it sooner than waiting for its turn. */
-static void session_stalled(void *user)
-{
-    struct chat_peer *peer = user;
-    struct chat *chat = peer->chat;
-    uint64_t now_ms = now(chat);
-
-    if (peer->state != TOXTCP_PEER_ONLINE ||
-        (chat->last_pinged_ms != TOXTCP_NEVER && now_ms - chat->last_pinged_ms < PING_AGAIN_MS)) {
-        return;
-    }
-    chat->last_pinged_ms = now_ms;
-    toxtcp_connections_network_changed(chat->connections);
-}
-
-static const struct session_callbacks session_callbacks = {
-    .transmit = transmit, .message = message_received, .delivered = message_delivered, .stalled = session_stalled};
+static const struct session_callbacks session_callbacks = {.transmit = ways_transmit,
+                                                           .listens = listens,
+                                                           .message = message_received,
+                                                           .delivered = message_delivered,
+                                                           .reported = ways_reported,
+                                                           .paired = ways_paired,
+                                                           .addresses = ways_addresses,
+                                                           .probed = ways_probed};
 
 /* --- What the connections tell --- */
 
@@ -176,30 +153,18 @@ static void peer_data(void *user, struct toxtcp_peer handle, void *peer_user, st
     (void)user;
     (void)handle;
     (void)relay;
-    /* Text is dropped while nobody reads what we print: the peer sends it again, as it does when a relay loses it.
-     * Shorter packets carry none, and what we sent is to be acknowledged all the same. */
-    if (len >= DATA_PACKET_MIN && !console_is_writable(peer->chat->console)) {
-        return;
-    }
-    session_receive(peer->session, data, len, now(peer->chat));
-    arm_timer(peer);
+    (void)session_receive(peer->session, data, len, now(peer->chat));
+    chat_settle(peer);
 }
 
 static void peer_state(void *user, struct toxtcp_peer handle, void *peer_user, enum toxtcp_peer_state state)
 {
-    struct chat *chat = user;
     struct chat_peer *peer = peer_user;
-    bool was_online = peer->state == TOXTCP_PEER_ONLINE;
 
+    (void)user;
     (void)handle;
-    peer->state = state;
-    if (was_online != (state == TOXTCP_PEER_ONLINE)) {
-        console_status(chat->console, "%s is %s", peer->option->name, was_online ? "offline" : "online");
-    }
-    if (state != TOXTCP_PEER_OFFLINE) {
-        session_path_changed(peer->session, now(chat));
-        arm_timer(peer);
-    }
+    ways_relays_changed(peer, state);
+    chat_settle(peer);
 }
 
 static void peer_can_send(void *user, struct toxtcp_peer handle, void *peer_user)
@@ -209,7 +174,7 @@ static void peer_can_send(void *user, struct toxtcp_peer handle, void *peer_user
     (void)user;
     (void)handle;
     session_can_send(peer->session, now(peer->chat));
-    arm_timer(peer);
+    chat_settle(peer);
 }
 
 /* Somebody who has our key, and whose key we were not given. */
@@ -259,6 +224,8 @@ static void say_relay_state(struct chat *chat, struct chat_relay *relay, enum to
     endpoint_text_format(&endpoint, address);
     if (state == TOXTCP_RELAY_CONNECTED) {
         console_status(chat->console, "relay %s: connected", address);
+    } else if (state == TOXTCP_RELAY_SLEEPING) {
+        console_status(chat->console, "relay %s: sleeping", address);
     } else if (state == TOXTCP_RELAY_WAITING) {
         console_status(chat->console, "relay %s: %s; trying again", address, toxtcp_strerror(error));
     }
@@ -273,6 +240,8 @@ static void suspect_same_key(struct chat *chat, struct chat_relay *relay, enum t
 
     if (state == TOXTCP_RELAY_CONNECTED) {
         relay->connected_at_ms = now(chat);
+    } else if (was_connected && state == TOXTCP_RELAY_SLEEPING) {
+        relay->connected_at_ms = TOXTCP_NEVER;
     } else if (was_connected) {
         relay->cut_short = now(chat) - relay->connected_at_ms < SHORT_LIVED_MS ? relay->cut_short + 1 : 0;
         relay->connected_at_ms = TOXTCP_NEVER;
@@ -305,10 +274,12 @@ static void relay_state(void *user, struct toxtcp_relay handle, enum toxtcp_rela
 {
     struct chat *chat = user;
     struct chat_relay *relay = find_relay(chat, handle);
+    bool was_connected;
 
     if (relay == NULL) {
         return;
     }
+    was_connected = relay->connected_at_ms != TOXTCP_NEVER;
     say_relay_state(chat, relay, state, error);
     suspect_same_key(chat, relay, state);
     if (state == TOXTCP_RELAY_CONNECTED) {
@@ -319,14 +290,9 @@ static void relay_state(void *user, struct toxtcp_relay handle, enum toxtcp_rela
         return;
     }
     say_if_all_are_down(chat);
-    /* What was under way through that relay is lost. */
     for (size_t i = 0; i < chat->peer_count; i++) {
-        struct chat_peer *peer = &chat->peers[i];
-
-        if (peer->state == TOXTCP_PEER_ONLINE) {
-            session_path_changed(peer->session, now(chat));
-            arm_timer(peer);
-        }
+        ways_relay_broke(&chat->peers[i], was_connected);
+        chat_settle(&chat->peers[i]);
     }
 }
 
@@ -347,7 +313,7 @@ bool chat_say(struct chat *chat, const char *text, size_t len)
     uint64_t number;
     int error = session_send(peer->session, (const uint8_t *)text, len, now(chat), &number);
 
-    arm_timer(peer);
+    chat_settle(peer);
     if (error == TOXTCP_OK) {
         chat->warned_of_loss = false;
     }
@@ -360,7 +326,7 @@ bool chat_say(struct chat *chat, const char *text, size_t len)
     } else if (error != TOXTCP_OK) {
         console_status(chat->console, "not sent: %s", toxtcp_strerror(error));
         chat->exit_status = EXIT_UNDELIVERED;
-    } else if (peer->state != TOXTCP_PEER_ONLINE && console_is_interactive(chat->console)) {
+    } else if (!ways_is_there(peer) && console_is_interactive(chat->console)) {
         console_status(chat->console, "%s is offline; it will be delivered when both are here", peer->option->name);
     }
     return true;
@@ -432,11 +398,10 @@ static const char *why_undelivered(const struct chat *chat, const struct chat_pe
     if (!chat->ever_connected) {
         return "no relay could be reached";
     }
-    if (info.connected_count == 0) {
+    if (info.connected_count == 0 && !ways_is_there(peer)) {
         return "no relay can be reached any more";
     }
-    return peer->state != TOXTCP_PEER_ONLINE ? "this peer was not there on any of the relays"
-                                             : "this peer did not answer";
+    return !ways_is_there(peer) ? "this peer was not there on any of the relays" : "this peer did not answer";
 }
 
 static void explain_undelivered(struct chat *chat)
@@ -462,6 +427,7 @@ void chat_stop(struct chat *chat)
     chat->stopped = true;
     console_end_input(chat->console);
     explain_undelivered(chat);
+    ways_leave(chat);
     if (console_has_unwritten(chat->console)) {
         console_status(chat->console, "messages that came were not written: nobody reads our standard output");
         chat->exit_status = EXIT_OUTPUT;
@@ -497,6 +463,7 @@ static int start_peer(struct chat *chat, const struct peer_option *option, const
     ev_timer_init(&peer->timer, session_timer_fired, 0.0, 0.0);
     ev_timer_init(&peer->report, report_deliveries, 0.0, 0.0);
     peer->timer.data = peer->report.data = peer;
+    ways_start_peer(peer);
     error = toxtcp_peer_add(chat->connections, &option->key, peer, &peer->handle);
     if (error == TOXTCP_OK) {
         error = session_new(keys, &option->key, &session_callbacks, peer, &peer->session);
@@ -566,7 +533,7 @@ static void take_relays(struct chat *chat)
 int chat_start(struct chat *chat, struct ev_loop *loop, struct toxtcp_env *env, struct toxtcp_ev *ev,
                const struct chat_options *options, const struct toxtcp_key_pair *keys, struct problem *problem)
 {
-    *chat = (struct chat){.options = options, .loop = loop, .env = env, .ev = ev, .last_pinged_ms = TOXTCP_NEVER};
+    *chat = (struct chat){.options = options, .loop = loop, .env = env, .ev = ev};
     ev_timer_init(&chat->patience, patience_is_over, 0.0, 0.0);
     chat->patience.data = chat;
     chat->peers = calloc(options->peer_count, sizeof *chat->peers);
@@ -576,6 +543,9 @@ int chat_start(struct chat *chat, struct ev_loop *loop, struct toxtcp_env *env, 
         return problem_set(problem, "out of memory");
     }
     take_relays(chat);
+    if (ways_start(chat, problem) != 0) {
+        return -1;
+    }
     if (start_connections(chat, keys, problem) != 0) {
         return -1;
     }
@@ -599,6 +569,7 @@ void chat_free(struct chat *chat)
         session_free(chat->peers[i].session);
     }
     ev_timer_stop(chat->loop, &chat->patience);
+    ways_free(chat);
     console_free(chat->console);
     free(chat->peers);
     free(chat->relays);

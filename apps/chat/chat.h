@@ -12,7 +12,9 @@
 
 #include "console.h"
 #include "options.h"
+#include "path.h"
 #include "session.h"
+#include "udp.h"
 
 enum {
     EXIT_UNDELIVERED = 1, /* or a line was not understood */
@@ -38,8 +40,18 @@ struct chat_peer {
     const struct peer_option *option;
     struct toxtcp_peer handle;
     struct session *session;
-    enum toxtcp_peer_state state;
-    ev_timer timer; /* for the session; runs only while something is unanswered */
+    enum toxtcp_peer_state state; /* by relays */
+    struct path path;
+    enum path_way way;                       /* that the session was told of */
+    bool path_news;                          /* ways_settle() has something to do */
+    bool relays_sleep;                       /* because UDP carries */
+    uint64_t woken_ms;                       /* when its relays were woken last, or TOXTCP_NEVER */
+    uint64_t absent_at_ms;                   /* when to say that the peer is gone, or TOXTCP_NEVER */
+    bool said_udp;                           /* that UDP carries */
+    bool said_online;                        /* that the peer is there */
+    const struct toxtcp_address *heard_from; /* while a datagram is looked at: its sender */
+    bool heard_probe;                        /* and whether it was a probe */
+    ev_timer timer;                          /* for session and path; runs only while they wait for something */
     uint64_t timer_ms;
     ev_timer report; /* never started: it is fed to tell of a loop turn's deliveries at once */
     uint64_t delivered_first;
@@ -53,6 +65,9 @@ struct chat {
     struct toxtcp_env *env;
     struct toxtcp_ev *ev;
     struct toxtcp_connections *connections;
+    struct udp *udp; /* NULL: nothing goes by UDP */
+    enum path_mode mode;
+    struct allowance unknown_senders; /* of datagrams, whose packets are tried */
     struct console *console;
     struct chat_relay *relays; /* as in the options */
     size_t relay_count;
@@ -62,11 +77,10 @@ struct chat {
     ev_timer patience;        /* after the end of the input */
     bool input_over;
     bool stopped;
-    bool warned_of_loss;     /* /quit was refused once, and nothing was said since */
-    bool ever_connected;     /* to any relay */
-    bool said_same_key;      /* asked whether another program uses our key */
-    bool said_all_down;      /* no relay can be reached: said until one is */
-    uint64_t last_pinged_ms; /* because a peer did not answer; TOXTCP_NEVER: not yet */
+    bool warned_of_loss; /* /quit was refused once, and nothing was said since */
+    bool ever_connected; /* to any relay */
+    bool said_same_key;  /* asked whether another program uses our key */
+    bool said_all_down;  /* no relay can be reached: said until one is */
     struct toxtcp_public_key strangers[STRANGERS_MAX];
     size_t stranger_count;
     int exit_status;
@@ -77,6 +91,9 @@ struct chat {
 int chat_start(struct chat *chat, struct ev_loop *loop, struct toxtcp_env *env, struct toxtcp_ev *ev,
                const struct chat_options *options, const struct toxtcp_key_pair *keys, struct problem *problem);
 void chat_free(struct chat *chat);
+
+/* To be called after everything that may have changed a peer's session or path. */
+void chat_settle(struct chat_peer *peer);
 
 /* Sends to the present target. Returns false when its queue is full. */
 bool chat_say(struct chat *chat, const char *text, size_t len);

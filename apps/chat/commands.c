@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../common/address_text.h"
+#include "ways.h"
 
 enum { ROUND_TRIP_SIZE = 32, NAMES_SIZE = 200, PEERS_SHOWN_PER_RELAY = 4 };
 
@@ -118,6 +119,7 @@ static void list_peer(struct chat *chat, const struct chat_peer *peer)
     struct session_info session;
     char key[TOXTCP_KEY_TEXT_SIZE];
     char round_trip[ROUND_TRIP_SIZE];
+    char way[WAYS_TEXT_SIZE];
 
     if (toxtcp_peer_get_info(chat->connections, peer->handle, &info) != TOXTCP_OK) {
         return;
@@ -125,6 +127,13 @@ static void list_peer(struct chat *chat, const struct chat_peer *peer)
     session_get_info(peer->session, &session);
     toxtcp_public_key_format(&peer->option->key, key);
     format_round_trip(session.rtt_ms, round_trip);
+    if (path_way(&peer->path) != PATH_BY_RELAYS) {
+        ways_format(peer, way);
+        console_status(chat->console, "peer %s%s: online %s, %s, %lu to be delivered, %llu received, key %s",
+                       peer->option->name, peer == chat->target ? " (target)" : "", way, round_trip,
+                       (unsigned long)session.waiting, (unsigned long long)session.received, key);
+        return;
+    }
     console_status(chat->console, "peer %s%s: %s on %lu relays, %s, %lu to be delivered, %llu received, key %s",
                    peer->option->name, peer == chat->target ? " (target)" : "", peer_state_name(info.state),
                    (unsigned long)info.online_count, round_trip, (unsigned long)session.waiting,
@@ -160,6 +169,36 @@ static void set_target(struct chat *chat, const char *name, size_t len)
     not_obeyed(chat, "there is no peer of that name; /peers lists them");
 }
 
+static const char *const mode_names[] = {[PATH_AUTO] = "auto", [PATH_TCP] = "tcp", [PATH_UDP] = "udp"};
+
+static void show_path(struct chat *chat)
+{
+    char text[WAYS_TEXT_SIZE];
+
+    console_status(chat->console, "path %s", chat->udp == NULL ? "tcp (--no-udp)" : mode_names[chat->mode]);
+    for (size_t i = 0; i < chat->peer_count; i++) {
+        const struct chat_peer *peer = &chat->peers[i];
+
+        ways_format(peer, text);
+        console_status(chat->console, "%s: %s%s", peer->option->name, text,
+                       peer->relays_sleep ? "; its relays may sleep" : "");
+    }
+}
+
+static void set_path(struct chat *chat, const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof mode_names / sizeof mode_names[0]; i++) {
+        if (strlen(mode_names[i]) != len || memcmp(mode_names[i], name, len) != 0) {
+            continue;
+        }
+        if (!ways_set_mode(chat, (enum path_mode)i)) {
+            not_obeyed(chat, "there is no UDP: the program was started with --no-udp");
+        }
+        return;
+    }
+    not_obeyed(chat, "a path is tcp, udp or auto");
+}
+
 /* Nobody loses a message by leaving too early without having been told. */
 static void quit(struct chat *chat)
 {
@@ -182,6 +221,7 @@ static void help(struct chat *chat)
     console_status(chat->console, "/to NAME   lines go to that peer from now on");
     console_status(chat->console, "/peers     who is there, and what is not delivered");
     console_status(chat->console, "/relays    the relays, and which one carries the messages");
+    console_status(chat->console, "/path      which way messages go; /path tcp, udp or auto chooses");
     console_status(chat->console, "/quit      leave");
     console_status(chat->console, "//TEXT     a message that begins with /");
 }
@@ -209,6 +249,10 @@ void commands_run(struct chat *chat, const char *line, size_t len)
         list_peers(chat);
     } else if (is_word(line, word_len, "/relays")) {
         commands_list_relays(chat);
+    } else if (is_word(line, word_len, "/path") && rest >= line + len) {
+        show_path(chat);
+    } else if (is_word(line, word_len, "/path")) {
+        set_path(chat, rest, (size_t)(line + len - rest));
     } else if (is_word(line, word_len, "/quit")) {
         quit(chat);
     } else if (is_word(line, word_len, "/help")) {

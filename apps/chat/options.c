@@ -9,6 +9,7 @@
 #include <toxtcp/error.h>
 
 #include "../common/address_text.h"
+#include "candidate.h"
 
 enum { WAIT_DEFAULT_S = 30, WAIT_MAX_S = 86400, DEFAULT_NAME_DIGITS = 8, SHOWN_MAX = 80 };
 
@@ -22,6 +23,9 @@ const char options_help[] =
     "  --keys FILE            our identity, made when missing; without it a new one for this run alone\n"
     "  --show-key             print our public key, to give to peers, and exit\n"
     "  --wait SECONDS         at the end of the input wait so long until all is delivered (30)\n"
+    "  --no-udp               all goes through relays; the peers do not learn our addresses\n"
+    "  --udp-port PORT        hear UDP there, where a router forwards it to (any)\n"
+    "  --udp-announce IP:PORT tell peers to send UDP there, not to our own addresses; repeatable\n"
     "  --raw                  no line is a command, even if it begins with /\n"
     "  --help, --version\n"
     "\n"
@@ -29,12 +33,19 @@ const char options_help[] =
     "output as \"NAME: TEXT\". Exit status: 0 all delivered; 1 not all, or a line that is no command; 2 wrong\n"
     "command line; 3 keys file; 4 no relay could be reached; 5 standard output could not be written.\n";
 
-static const struct option long_options[] = {
-    {"relay", required_argument, NULL, 'r'}, {"relays", required_argument, NULL, 'R'},
-    {"peer", required_argument, NULL, 'p'},  {"keys", required_argument, NULL, 'k'},
-    {"show-key", no_argument, NULL, 's'},    {"wait", required_argument, NULL, 'w'},
-    {"raw", no_argument, NULL, 'a'},         {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},     {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {{"relay", required_argument, NULL, 'r'},
+                                             {"relays", required_argument, NULL, 'R'},
+                                             {"peer", required_argument, NULL, 'p'},
+                                             {"keys", required_argument, NULL, 'k'},
+                                             {"show-key", no_argument, NULL, 's'},
+                                             {"wait", required_argument, NULL, 'w'},
+                                             {"no-udp", no_argument, NULL, 'n'},
+                                             {"udp-port", required_argument, NULL, 'u'},
+                                             {"udp-announce", required_argument, NULL, 'U'},
+                                             {"raw", no_argument, NULL, 'a'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {"version", no_argument, NULL, 'V'},
+                                             {NULL, 0, NULL, 0}};
 
 /* Without a name, the key's first digits are one. */
 static int read_name(const char *text, size_t len, struct peer_option *peer, struct problem *problem)
@@ -112,6 +123,28 @@ static int read_wait(struct chat_options *options, const char *text, struct prob
     return problem_set(problem, "--wait: \"%.*s\" is no number of seconds, 0 to %d", SHOWN_MAX, text, WAIT_MAX_S);
 }
 
+static int read_udp_port(struct chat_options *options, const char *text, struct problem *problem)
+{
+    if (number_text_parse(text, strlen(text), 1, UINT16_MAX, &options->udp_port)) {
+        return 0;
+    }
+    return problem_set(problem, "--udp-port: \"%.*s\" is no port, 1 to %d", SHOWN_MAX, text, UINT16_MAX);
+}
+
+static int add_udp_announce(struct chat_options *options, const char *text, struct problem *problem)
+{
+    if (options->udp_announce_count == UDP_ANNOUNCE_MAX) {
+        return problem_set(problem, "--udp-announce: there are more than %d", UDP_ANNOUNCE_MAX);
+    }
+    if (toxtcp_address_parse(text, strlen(text), &options->udp_announce[options->udp_announce_count]) != TOXTCP_OK ||
+        !candidate_is_possible(&options->udp_announce[options->udp_announce_count])) {
+        return problem_set(problem, "--udp-announce: \"%.*s\" is no address with a port that a peer could send to",
+                           SHOWN_MAX, text);
+    }
+    options->udp_announce_count++;
+    return 0;
+}
+
 static int read_option(int option, const char *value, struct chat_options *options, struct problem *problem)
 {
     switch (option) {
@@ -123,6 +156,13 @@ static int read_option(int option, const char *value, struct chat_options *optio
         return add_peer(options, value, problem);
     case 'w':
         return read_wait(options, value, problem);
+    case 'n':
+        options->no_udp = true;
+        return 0;
+    case 'u':
+        return read_udp_port(options, value, problem);
+    case 'U':
+        return add_udp_announce(options, value, problem);
     case 'k':
         options->keys_path = value;
         return 0;
@@ -147,6 +187,9 @@ static int check_complete(const struct chat_options *options, struct problem *pr
 {
     if (options->help || options->version || options->show_key) {
         return 0;
+    }
+    if (options->no_udp && (options->udp_port != 0 || options->udp_announce_count > 0)) {
+        return problem_set(problem, "--no-udp does not go with --udp-port and --udp-announce");
     }
     if (options->relays.count == 0) {
         return problem_set(problem, "no relay is given: use --relay HOST:PORT:KEY or --relays FILE");

@@ -6,11 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <toxtcp/address.h>
 #include <toxtcp/key.h>
 
 #include "../common/problem.h"
 #include "../common/relay_list.h"
 #include "text.h"
+
+enum { UDP_ANNOUNCE_MAX = 8 };
 
 struct peer_option {
     char name[TEXT_NAME_MAX + 1];
@@ -23,7 +26,11 @@ struct chat_options {
     size_t peer_count;
     const char *keys_path; /* or NULL: a throw-away identity */
     uint32_t wait_s;       /* after the end of the input, for what is not delivered */
-    bool raw;              /* no line is a command */
+    bool no_udp;
+    uint32_t udp_port; /* 0: any */
+    struct toxtcp_address udp_announce[UDP_ANNOUNCE_MAX];
+    size_t udp_announce_count;
+    bool raw; /* no line is a command */
     bool show_key;
     bool help;
     bool version;

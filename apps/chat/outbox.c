@@ -93,7 +93,7 @@ int outbox_add(struct outbox *outbox, const uint8_t *text, size_t len, uint64_t 
 void outbox_restart(struct outbox *outbox)
 {
     outbox->base = outbox->edge = outbox->next_segment = 0;
-    outbox->time_outs = outbox->round_about = 0;
+    outbox->time_outs = 0;
     outbox->deadline_ms = TOXTCP_NEVER;
     for (struct outbox_message *message = outbox->first; message != NULL; message = message->next) {
         message->first_segment = outbox->next_segment;
@@ -108,7 +108,7 @@ bool outbox_is_under_way(const struct outbox *outbox)
 
 void outbox_resend(struct outbox *outbox)
 {
-    outbox->time_outs = outbox->round_about = 0;
+    outbox->time_outs = 0;
     outbox->deadline_ms = TOXTCP_NEVER;
     for (uint64_t segment = outbox->base; segment < outbox->edge; segment++) {
         struct flight *flight = flight_of(outbox, segment);
@@ -157,6 +157,11 @@ bool outbox_next(const struct outbox *outbox, struct outbox_segment *segment)
     return true;
 }
 
+static bool same_way(const struct session_way *a, const struct session_way *b)
+{
+    return a->index == b->index && a->generation == b->generation;
+}
+
 /* How long to wait for an answer; longer after each time-out in a row. */
 static uint64_t retransmission_time_out(const struct outbox *outbox)
 {
@@ -174,24 +179,79 @@ static uint64_t retransmission_time_out(const struct outbox *outbox)
     return time_out < RTO_MAX_MS ? time_out : RTO_MAX_MS;
 }
 
-void outbox_sent(struct outbox *outbox, uint64_t segment, uint64_t now_ms)
+/* What is known of the round trip does not hold on another way: where it is longer, every answer would come after the
+ * time-out, and none would ever be measured. */
+static void note_way(struct outbox *outbox, const struct session_way *way)
+{
+    if (!same_way(&outbox->way, way)) {
+        outbox->way = *way;
+        outbox->srtt_ms = UINT32_MAX;
+    }
+}
+
+void outbox_sent(struct outbox *outbox, uint64_t segment, struct session_way way, uint64_t now_ms)
 {
     struct flight *flight = flight_of(outbox, segment);
 
     assert(segment >= outbox->base && segment <= outbox->edge);
     if (segment == outbox->edge) {
+        note_way(outbox, &way);
         outbox->edge++;
-        *flight = (struct flight){.repeated = false};
+        *flight = (struct flight){.first_way = way};
     } else {
         flight->repeated = true;
     }
     flight->state = FLIGHT_SENT;
+    flight->way = way;
     flight->sent_ms = now_ms;
     outbox->sent_count++;
     if (outbox->deadline_ms == TOXTCP_NEVER) {
         outbox->deadline_ms = now_ms + retransmission_time_out(outbox);
     }
 }
+
+/* --- What becomes of segments, and which way they went --- */
+
+static void report(struct outbox *outbox, const struct session_way *way, bool arrived)
+{
+    struct outbox_report *reports = outbox->reports;
+
+    for (uint32_t i = 0; i < outbox->report_count; i++) {
+        if (same_way(&reports[i].way, way) && reports[i].arrived == arrived) {
+            reports[i].count++;
+            return;
+        }
+    }
+    /* More ways than there are relays: nobody misses the report. */
+    if (outbox->report_count < OUTBOX_REPORTS_MAX) {
+        reports[outbox->report_count++] = (struct outbox_report){.way = *way, .arrived = arrived, .count = 1};
+    }
+}
+
+bool outbox_take_report(struct outbox *outbox, struct outbox_report *report)
+{
+    if (outbox->report_count == 0) {
+        return false;
+    }
+    *report = outbox->reports[--outbox->report_count];
+    return true;
+}
+
+/* Of a segment that went twice, an answer that comes too soon for the second is the first one's. */
+static void report_arrival(struct outbox *outbox, const struct flight *flight, uint64_t now_ms)
+{
+    bool too_soon = flight->repeated && outbox->srtt_ms != UINT32_MAX && now_ms - flight->sent_ms < outbox->srtt_ms / 2;
+
+    report(outbox, too_soon ? &flight->first_way : &flight->way, true);
+}
+
+static void lose(struct outbox *outbox, struct flight *flight)
+{
+    flight->state = FLIGHT_LOST;
+    report(outbox, &flight->way, false);
+}
+
+/* --- What the peer acknowledges --- */
 
 /* RFC 6298's smoothing. */
 static void take_round_trip(struct outbox *outbox, uint64_t elapsed_ms)
@@ -217,19 +277,8 @@ static bool is_acknowledged(uint64_t segment, uint64_t awaited, uint32_t held)
     return segment > awaited && segment - awaited - 1 < 32 && (held >> (segment - awaited - 1) & 1) != 0;
 }
 
-/* An answer to what went every way does not show that the best way works. Only a segment that was sent once does;
- * one that was sent again for another reason than a time-out says nothing. */
-static void count_round_about(struct outbox *outbox, const struct flight *flight)
-{
-    if (flight->unanswered && flight->repeated) {
-        outbox->round_about++;
-    } else if (!flight->repeated) {
-        outbox->round_about = 0;
-    }
-}
-
 /* Marks what has arrived. Returns whether that is news; `*newest` is then the last segment that is newly there. */
-static bool mark_arrived(struct outbox *outbox, uint64_t awaited, uint32_t held, uint64_t *newest)
+static bool mark_arrived(struct outbox *outbox, uint64_t awaited, uint32_t held, uint64_t now_ms, uint64_t *newest)
 {
     bool news = false;
 
@@ -238,7 +287,7 @@ static bool mark_arrived(struct outbox *outbox, uint64_t awaited, uint32_t held,
 
         if (flight->state != FLIGHT_ARRIVED && is_acknowledged(segment, awaited, held)) {
             flight->state = FLIGHT_ARRIVED;
-            count_round_about(outbox, flight);
+            report_arrival(outbox, flight, now_ms);
             *newest = segment;
             news = true;
         }
@@ -246,18 +295,21 @@ static bool mark_arrived(struct outbox *outbox, uint64_t awaited, uint32_t held,
     return news;
 }
 
-/* A relay keeps the order: what is missing before a segment that was sent later and has arrived is lost; and so is
- * what would have been answered long ago. */
+/* One way keeps the order: what is missing before a segment that was sent the same way later and has arrived is lost;
+ * and so is what would have been answered long ago. */
 static void mark_lost(struct outbox *outbox, uint64_t newest, uint64_t now_ms)
 {
     uint64_t time_out = retransmission_time_out(outbox);
+    const struct session_way *way = &flight_of(outbox, newest)->way;
 
     for (uint64_t segment = outbox->base; segment < outbox->edge; segment++) {
         struct flight *flight = flight_of(outbox, segment);
         bool late = now_ms - flight->sent_ms >= time_out;
 
-        if (flight->state == FLIGHT_SENT && (late || (segment < newest && !flight->repeated))) {
-            flight->state = FLIGHT_LOST;
+        bool overtaken = segment < newest && !flight->repeated && same_way(&flight->way, way);
+
+        if (flight->state == FLIGHT_SENT && (late || overtaken)) {
+            lose(outbox, flight);
             flight->unanswered = flight->unanswered || late;
         }
     }
@@ -270,7 +322,7 @@ bool outbox_acknowledged(struct outbox *outbox, uint64_t awaited, uint32_t held,
     if (awaited > outbox->edge) {
         return false;
     }
-    if (!mark_arrived(outbox, awaited, held, &newest)) {
+    if (!mark_arrived(outbox, awaited, held, now_ms, &newest)) {
         return true;
     }
     if (!flight_of(outbox, newest)->repeated) {
@@ -309,7 +361,7 @@ void outbox_expire(struct outbox *outbox, uint64_t now_ms)
         outbox->time_outs++;
     }
     if (flight->state == FLIGHT_SENT) {
-        flight->state = FLIGHT_LOST;
+        lose(outbox, flight);
         flight->unanswered = true;
     }
     outbox->deadline_ms = now_ms + retransmission_time_out(outbox);

@@ -17,6 +17,7 @@
 #include <toxtcp/error.h>
 #include <toxtcp/limits.h>
 
+#include "allowance.h"
 #include "inbox.h"
 #include "outbox.h"
 #include "session_packet.h"
@@ -24,17 +25,8 @@
 enum {
     HELLO_WAIT_MIN_MS = 500, /* for the answer to a hello; doubles */
     HELLO_WAIT_MAX_MS = 10000,
-    ANSWERS_MAX = 8,        /* hellos, or repeated acknowledgements, in a row that others can make us send */
-    ANSWER_EVERY_MS = 250,  /* and from then on */
-    STALLED_TIME_OUTS = 2,  /* unanswered in a row: something is wrong */
-    STALLED_ROUND_ABOUT = 3 /* segments in a row that came through only after a time-out: likewise */
-};
-
-/* What others can make us send: some at once, and then so much in a time. */
-struct allowance {
-    uint32_t most;
-    uint32_t left;
-    uint64_t counted_ms;
+    ANSWERS_MAX = 8,       /* hellos, or repeated acknowledgements, in a row that others can make us send */
+    ANSWER_EVERY_MS = 250, /* and from then on */
 };
 
 struct session {
@@ -50,11 +42,13 @@ struct session {
     bool path_open;               /* nothing was refused since the last news of the path */
     bool answer_owed;             /* an acknowledgement was refused */
     uint32_t hellos_unanswered;
-    uint64_t hello_at_ms; /* while not paired: the next hello of our own */
-    struct allowance hellos;
+    uint64_t hello_at_ms;           /* while not paired: the next hello of our own */
+    struct allowance hellos;        /* strangers can play old packets to us: they shall not make us send without end */
     struct allowance corrections;   /* hellos that answer data: one is enough for all that is under way */
     struct allowance repeated_acks; /* apart, so that data that is played again does not keep us from pairing */
     uint64_t received;
+    uint64_t addresses_sent; /* serials, in this pair */
+    uint64_t addresses_seen;
     struct outbox outbox;
     struct inbox inbox;
 };
@@ -99,8 +93,8 @@ int session_new(const struct toxtcp_key_pair *keys, const struct toxtcp_public_k
     made->user = user;
     made->ours = random_id();
     made->path_open = true;
-    made->hellos = made->repeated_acks = (struct allowance){.most = ANSWERS_MAX, .left = ANSWERS_MAX};
-    made->corrections = (struct allowance){.most = 1, .left = 1};
+    made->hellos = made->repeated_acks = allowance_of(ANSWERS_MAX, ANSWER_EVERY_MS);
+    made->corrections = allowance_of(1, ANSWER_EVERY_MS);
     outbox_init(&made->outbox);
     *session = made;
     return TOXTCP_OK;
@@ -117,13 +111,18 @@ void session_free(struct session *session)
     free(session);
 }
 
-/* Returns whether it is on its way, or lost like one. */
-static bool transmit(struct session *session, const struct session_packet *packet, bool every_way)
+/* Returns whether it is on its way, or lost like one. `way` is NULL for what is not reported on. */
+static bool transmit(struct session *session, const struct session_packet *packet, bool every_way,
+                     struct session_way *way)
 {
     uint8_t bytes[SESSION_PACKET_MAX];
     size_t len = session_packet_seal(&session->box, packet, bytes);
-    int error = session->callbacks.transmit(session->user, bytes, len, every_way);
+    int error;
 
+    if (way != NULL) {
+        *way = (struct session_way){.index = 0};
+    }
+    error = session->callbacks.transmit(session->user, bytes, len, every_way, way);
     session->path_open = error == TOXTCP_OK || error == TOXTCP_ERR_NO_MEMORY;
     return session->path_open;
 }
@@ -147,24 +146,7 @@ static void send_hello(struct session *session, bool ask, const struct session_i
         hello.challenge = session->challenge;
     }
     /* Every way: the best one may be dead and not know it, and hellos are small and few. */
-    (void)transmit(session, &hello, true);
-}
-
-/* Strangers can play old packets to us: they shall not make us send without end. */
-static bool may_answer(struct allowance *allowance, uint64_t now_ms)
-{
-    uint64_t earned = (now_ms - allowance->counted_ms) / ANSWER_EVERY_MS;
-
-    if (earned > 0) {
-        allowance->left =
-            earned >= allowance->most - allowance->left ? allowance->most : allowance->left + (uint32_t)earned;
-        allowance->counted_ms += earned * ANSWER_EVERY_MS;
-    }
-    if (allowance->left == 0) {
-        return false;
-    }
-    allowance->left--;
-    return true;
+    (void)transmit(session, &hello, true, NULL);
 }
 
 /* A hello of our own accord: there is something to say, and nobody is known who would hear it. */
@@ -188,8 +170,10 @@ static void pair_with(struct session *session, const struct session_id *theirs)
     session->used = false;
     session->resent_for = no_id;
     session->hellos_unanswered = 0;
+    session->addresses_sent = session->addresses_seen = 0;
     inbox_free(&session->inbox);
     outbox_restart(&session->outbox);
+    session->callbacks.paired(session->user);
 }
 
 /* --- What goes out --- */
@@ -207,7 +191,7 @@ static void acknowledge(struct session *session, bool every_way)
     struct session_packet packet = {.kind = SESSION_ACK};
 
     fill_acknowledgement(session, &packet);
-    session->answer_owed = !transmit(session, &packet, every_way);
+    session->answer_owed = !transmit(session, &packet, every_way, NULL);
 }
 
 static void send_segments(struct session *session, uint64_t now_ms)
@@ -220,10 +204,11 @@ static void send_segments(struct session *session, uint64_t now_ms)
                                         .last = segment.last,
                                         .text = segment.text,
                                         .text_len = segment.len};
+        struct session_way way;
 
         fill_acknowledgement(session, &packet);
-        if (transmit(session, &packet, segment.every_way)) {
-            outbox_sent(&session->outbox, segment.segment, now_ms);
+        if (transmit(session, &packet, segment.every_way, &way)) {
+            outbox_sent(&session->outbox, segment.segment, way, now_ms);
         }
     }
 }
@@ -270,7 +255,7 @@ static void receive_hello(struct session *session, const struct session_packet *
             pair_with(session, &hello->from);
         }
     }
-    if ((asks || !knows(session, &hello->from)) && may_answer(&session->hellos, now_ms)) {
+    if ((asks || !knows(session, &hello->from)) && allowance_take(&session->hellos, now_ms)) {
         send_hello(session, !knows(session, &hello->from), &hello->challenge);
         if (asks && knows(session, &hello->from)) {
             resend_for(session, &hello->challenge);
@@ -301,47 +286,126 @@ static void receive_segment(struct session *session, const struct session_packet
         session->callbacks.message(session->user, text, len);
     }
     /* A segment that we know has come again because our answer got lost, or because somebody plays it to us. */
-    if (verdict == INBOX_NEW || may_answer(&session->repeated_acks, now_ms)) {
+    if (verdict == INBOX_NEW || allowance_take(&session->repeated_acks, now_ms)) {
         acknowledge(session, verdict == INBOX_KNOWN);
     }
 }
 
-static void receive_from_peer(struct session *session, const struct session_packet *packet, uint64_t now_ms)
+static void report_fates(struct session *session)
+{
+    struct outbox_report report;
+
+    while (outbox_take_report(&session->outbox, &report)) {
+        session->callbacks.reported(session->user, report.way, report.arrived, report.count);
+    }
+}
+
+static void receive_acknowledgement(struct session *session, const struct session_packet *packet, uint64_t now_ms)
 {
     if (!outbox_acknowledged(&session->outbox, packet->awaited, packet->held, now_ms)) {
         return;
     }
     session->used = true;
+    report_fates(session);
     report_delivered(session, now_ms);
-    if (packet->kind == SESSION_DATA) {
+    if (packet->kind == SESSION_DATA && session->callbacks.listens(session->user)) {
         receive_segment(session, packet, now_ms);
     }
     send_segments(session, now_ms);
-    if (session->outbox.round_about >= STALLED_ROUND_ABOUT) {
-        /* Answers come, but only to what went every way: the best way is dead. */
-        session->outbox.round_about = 0;
-        session->callbacks.stalled(session->user);
+}
+
+static uint64_t number_of(const struct session_id *id)
+{
+    uint64_t number;
+
+    memcpy(&number, id->bytes, sizeof number);
+    return number;
+}
+
+static struct session_id id_of(uint64_t number)
+{
+    struct session_id id;
+
+    memcpy(id.bytes, &number, sizeof number);
+    return id;
+}
+
+static void receive_probe(struct session *session, const struct session_packet *packet)
+{
+    struct session_probe probe = {
+        .challenge = number_of(&packet->challenge), .response = number_of(&packet->response), .flags = packet->flags};
+
+    if (packet->address_count > 0) {
+        probe.seen = packet->addresses[0];
+    }
+    session->callbacks.probed(session->user, &probe);
+}
+
+static void receive_from_peer(struct session *session, const struct session_packet *packet, uint64_t now_ms)
+{
+    if (packet->kind == SESSION_PROBE) {
+        receive_probe(session, packet);
+    } else if (packet->kind != SESSION_ADDRESSES) {
+        receive_acknowledgement(session, packet, now_ms);
+    } else if (packet->serial > session->addresses_seen) {
+        session->addresses_seen = packet->serial;
+        session->callbacks.addresses(session->user, packet->addresses, packet->address_count);
     }
 }
 
-void session_receive(struct session *session, const uint8_t *packet, size_t len, uint64_t now_ms)
+bool session_receive(struct session *session, const uint8_t *packet, size_t len, uint64_t now_ms)
 {
     uint8_t plain[SESSION_PLAIN_MAX];
     struct session_packet opened;
+    bool of_this_pair = false;
 
     if (!session_packet_open(&session->box, packet, len, plain, &opened)) {
-        return;
+        return false;
     }
     if (opened.kind == SESSION_HELLO) {
         receive_hello(session, &opened, now_ms);
     } else if (!knows(session, &opened.from) || !same_id(&opened.to, &session->ours)) {
-        if (may_answer(&session->corrections, now_ms) && may_answer(&session->hellos, now_ms)) {
+        if (allowance_take(&session->corrections, now_ms) && allowance_take(&session->hellos, now_ms)) {
             send_hello(session, !knows(session, &opened.from), &no_id);
         }
     } else {
+        of_this_pair = true;
         receive_from_peer(session, &opened, now_ms);
     }
     sodium_memzero(plain, sizeof plain);
+    return of_this_pair;
+}
+
+/* --- Packets that others send --- */
+
+size_t session_make_probe(const struct session *session, const struct session_probe *probe,
+                          uint8_t bytes[SESSION_PACKET_MAX])
+{
+    struct session_packet packet = {.kind = SESSION_PROBE,
+                                    .from = session->ours,
+                                    .to = session->theirs,
+                                    .challenge = id_of(probe->challenge),
+                                    .response = id_of(probe->response),
+                                    .flags = probe->flags,
+                                    .addresses = {probe->seen},
+                                    .address_count = probe->seen.family == TOXTCP_FAMILY_NONE ? 0 : 1};
+
+    return session->paired ? session_packet_seal(&session->box, &packet, bytes) : 0;
+}
+
+size_t session_make_addresses(struct session *session, const struct toxtcp_address *addresses, size_t count,
+                              uint8_t bytes[SESSION_PACKET_MAX])
+{
+    struct session_packet packet = {.kind = SESSION_ADDRESSES, .from = session->ours, .to = session->theirs};
+
+    if (!session->paired) {
+        return 0;
+    }
+    packet.serial = ++session->addresses_sent;
+    for (size_t i = 0; i < count && i < SESSION_ADDRESSES_MAX; i++) {
+        packet.addresses[packet.address_count++] = addresses[i];
+    }
+    return session_packet_seal(&session->box, &packet, bytes);
 }
 
 /* --- The path and the time --- */
@@ -380,19 +444,14 @@ uint64_t session_deadline(const struct session *session)
 
 void session_expire(struct session *session, uint64_t now_ms)
 {
-    uint32_t unanswered;
-
     if (now_ms < session_deadline(session)) {
         return;
     }
     if (session->paired) {
         outbox_expire(&session->outbox, now_ms);
+        report_fates(session);
     }
     send_what_is_due(session, now_ms);
-    unanswered = session->paired ? session->outbox.time_outs : session->hellos_unanswered;
-    if (session->path_open && unanswered > STALLED_TIME_OUTS) {
-        session->callbacks.stalled(session->user);
-    }
 }
 
 void session_get_info(const struct session *session, struct session_info *info)

@@ -2,6 +2,9 @@
 # toxtcp-chat: peers that talk through relays of ours. SPDX-License-Identifier: ISC
 # shellcheck source=toxtcp_test/apps/common.sh
 . "$(dirname "$0")/common.sh"
+# By relays alone: chat_udp.sh has the rest.
+# shellcheck disable=SC2034 # common.sh reads it
+peer_options=(--no-udp)
 
 # shellcheck disable=SC2317 # wait_for calls it
 has_reconnected() {

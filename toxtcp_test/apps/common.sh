@@ -8,7 +8,8 @@ CHAT=$top_builddir/toxtcp-chat
 RELAY=$top_builddir/toxtcp-relay
 DIR=$(mktemp -d) || exit 1
 readonly CHAT RELAY DIR
-declare -A pid=() # of everything that runs, by name
+declare -A pid=()     # of everything that runs, by name
+peer_options=()       # of every peer that start_peer starts
 failures=0
 
 cleanup() {
@@ -114,12 +115,15 @@ key_of() {
     "$CHAT" --keys "$DIR/$1.keys" --show-key
 }
 
-# start_peer NAME OPTION...: reads the fifo NAME.in, which the caller opens for writing; output in NAME.out and .err.
+# start_peer NAME OPTION...: with peer_options too. It reads the fifo NAME.in, which the caller opens for writing; output
+# is in NAME.out and .err.
 start_peer() {
     local name=$1
     shift
     rm -f "$DIR/$name.in"
     mkfifo "$DIR/$name.in"
-    "$CHAT" --keys "$DIR/$name.keys" "$@" <"$DIR/$name.in" >"$DIR/$name.out" 2>"$DIR/$name.err" 8>&- 9>&- &
+    : >"$DIR/$name.out" # what the run before said is not this one's
+    : >"$DIR/$name.err"
+    "$CHAT" --keys "$DIR/$name.keys" "${peer_options[@]}" "$@" <"$DIR/$name.in" >"$DIR/$name.out" 2>"$DIR/$name.err" 8>&- 9>&- &
     pid[$name]=$!
 }
