@@ -53,6 +53,7 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/key.c \
 	toxtcp/link.c \
 	toxtcp/link.h \
+	toxtcp/moment.h \
 	toxtcp/packet.c \
 	toxtcp/packet.h \
 	toxtcp/peer_paths.c \
@@ -71,9 +72,9 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/sources.c \
 	toxtcp/sources.h \
 	toxtcp/table.h \
-	toxtcp/version.c \
 	toxtcp/trust.c \
 	toxtcp/trust.h \
+	toxtcp/version.c \
 	toxtcp/wire.h
 
 lib_LTLIBRARIES += libtoxtcp.la

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "moment.h"
+
 enum {
     /* Routing requests for all routes, with answers and notifications beside them, have room however small the bound
      * for the rest is. */
@@ -16,16 +18,6 @@ enum {
 };
 
 static const struct link_owner client_owner;
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* --- Life --- */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "moment.h"
 
 enum {
     /* Called later than so after a deadline, the process was suspended: what the relay said may not be read yet. */
@@ -19,16 +20,6 @@ enum {
     /* In which the relay's own pings are counted. */
     FLOOD_MS = 30000
 };
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
 
 static bool is_ping_out(const struct pulse *pulse)
 {

@@ -194,7 +194,7 @@ void relay_compare_paths(struct relay *relay);
 
 /* Sends a probe through a relay that is connected, if that is wanted. */
 void relay_probe_send(struct relay *relay);
-/* Takes an OOB packet from our own key. False: it is not the probe that is out. */
+/* Takes an OOB packet from our own key. False: it is no probe. */
 bool relay_probe_take(struct relay *relay, const uint8_t *data, size_t len);
 /* The relay has answered a ping; what was due then; its connection is over. */
 void relay_probe_pong(struct relay *relay);
@@ -224,6 +224,8 @@ void relay_settle_in(struct relay *relay);
 void relay_broke(struct relay *relay, int error);
 /* If it waits, or will, it does so no longer. */
 void relay_hurry(struct relay *relay);
+/* Gives up a dial that is in progress for a new one. */
+void relay_redial(struct relay *relay);
 /* Its deadline may be another: puts it right in the heap. */
 void relay_rekey(struct relay *relay);
 /* Connected for longer than useless_after_ms. */

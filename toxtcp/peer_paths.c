@@ -72,6 +72,7 @@ static void compare(struct peer *peer, uint64_t now_ms)
 {
     struct path_view paths[TOXTCP_PEER_RELAYS_MAX];
 
+    peer_elect(peer); /* what was said against one may have healed by time */
     view_paths(peer, paths);
     const uint32_t best = relay_choice_challenger(paths, peer->primary);
     if (best == peer->primary) {
@@ -124,7 +125,7 @@ static uint32_t next_path(const struct peer *peer, enum path_rank rank)
 
 /* Nothing came any way: then the peer is gone or has nothing to say, and no relay is to blame. Until something comes
  * the ways are gone through without a judgement. */
-static void forget_open_doubts(struct peer *peer)
+static void begin_mute_round(struct peer *peer)
 {
     peer->mute = true;
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
@@ -144,7 +145,7 @@ static void leave_barren(struct peer *peer, uint64_t now_ms)
     struct slot *slot = &peer->slots[peer->primary];
 
     if (!peer->mute && next_path(peer, PATH_GOOD) == peer->primary) {
-        forget_open_doubts(peer);
+        begin_mute_round(peer);
     }
     if (peer->mute || path_trust_is_doubted(&slot->trust, now_ms)) {
         path_trust_take(&slot->trust);
@@ -244,8 +245,9 @@ int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct 
     const uint64_t now_ms = peer_now(peer);
     peer->reports = true;
     slot->relay->proven_ms = now_ms;
+    const bool blamed = slot->trust.rounds > 0;
     if (path_trust_proven(&slot->trust, count, now_ms)) {
-        relay_trust_credit(&slot->relay->trust, TRUST_CREDIT_PROOF, now_ms);
+        relay_trust_credit(&slot->relay->trust, blamed ? TRUST_CREDIT_PROOF : 0, now_ms);
         relay_judge_paths(slot->relay);
     }
     if (peer->mute) {

@@ -237,9 +237,13 @@ void toxtcp_connections_network_changed(struct toxtcp_connections *connections)
         if (relay->phase == RELAY_CONNECTED) {
             (void)toxtcp_client_hurry(relay->client);
             relay_rekey(relay);
+            continue;
+        }
+        /* What failed there says nothing of here. */
+        relay->failures = 0;
+        if (relay->phase == RELAY_DIALLED) {
+            relay_redial(relay);
         } else {
-            /* What failed there says nothing of here. */
-            relay->failures = 0;
             relay_hurry(relay);
         }
     }

@@ -79,7 +79,7 @@ uint32_t relay_choice_order(const struct path_view paths[TOXTCP_PEER_RELAYS_MAX]
                             uint8_t order[TOXTCP_PEER_RELAYS_MAX]);
 
 /* The slot, if any, that is so much better than the primary that it is worth changing, if it stays so for
- * RELAY_CHOICE_BETTER_FOR_MS: as good a rank, a round trip 10 ms shorter and under two thirds. Else the primary. */
+ * RELAY_CHOICE_BETTER_FOR_MS: no worse a rank, a round trip 10 ms shorter and under two thirds. Else the primary. */
 enum { RELAY_CHOICE_BETTER_FOR_MS = 10000 };
 uint32_t relay_choice_challenger(const struct path_view paths[TOXTCP_PEER_RELAYS_MAX], uint32_t primary);
 

@@ -42,13 +42,15 @@ bool relay_probe_take(struct relay *relay, const uint8_t *data, size_t len)
 {
     struct relay_probe *probe = &relay->probe;
 
-    if (!probe->out || len != PROBE_SIZE || memcmp(data, probe_mark, sizeof probe_mark) != 0 ||
-        memcmp(data + sizeof probe_mark, probe->token, sizeof probe->token) != 0) {
+    if (len != PROBE_SIZE || memcmp(data, probe_mark, sizeof probe_mark) != 0) {
         return false;
     }
-    probe->out = false;
-    probe->late = false;
-    probe->misses = 0;
+    /* Another one is an earlier probe that was given up. */
+    if (probe->out && memcmp(data + sizeof probe_mark, probe->token, sizeof probe->token) == 0) {
+        probe->out = false;
+        probe->late = false;
+        probe->misses = 0;
+    }
     return true;
 }
 

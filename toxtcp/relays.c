@@ -5,6 +5,7 @@
 #include "box.h"
 #include "client.h"
 #include "connections_private.h"
+#include "moment.h"
 
 /* How long a relay that is wanted badly is retried hard. */
 enum { HOPE_MS = 3600 * 1000 };
@@ -225,11 +226,6 @@ uint64_t relay_now(const struct relay *relay)
     return relay->client && relay->client->link.now_ms > now_ms ? relay->client->link.now_ms : now_ms;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t due_at(const struct relay *relay)
 {
     if (relay->broken || relay->probe.late) {
@@ -278,6 +274,14 @@ void relay_hurry(struct relay *relay)
         relay_set_phase(relay, RELAY_STARTING);
     }
     relay_rekey(relay);
+}
+
+void relay_redial(struct relay *relay)
+{
+    assert(relay->phase == RELAY_DIALLED);
+    toxtcp_client_free(relay->client);
+    relay->client = NULL;
+    relay_set_phase(relay, RELAY_STARTING);
 }
 
 void relay_broke(struct relay *relay, int error)
@@ -516,6 +520,7 @@ static void put_to_sleep(struct relay *relay)
         relay->connected_at_ms = TOXTCP_NEVER;
         relay->failures = 0;
         relay->next_dial_ms = 0;
+        relay->hope_ms = TOXTCP_NEVER;
         relay->connections->review_all = true;
     }
     relay_set_phase(relay, RELAY_ASLEEP);

@@ -11,9 +11,10 @@ enum {
     /* An honest relay notices within 40 s that a peer is gone; before that a path says nothing of its relay. */
     TRIAL_AFTER_MS = 45000,
     TRIAL_ROUNDS_MAX = 6, /* the wait doubles so often: to 48 min */
-    TRIAL_PACKETS = 3,
     TRIAL_SPACING_MS = 1000,
-    TRIAL_VERDICT_MS = 10000, /* until when losses are reported */
+    TRIAL_LOST = 3,
+    TRIAL_PATIENCE_MS = 60000, /* with a peer that has fallen silent meanwhile */
+    TRIAL_PACKETS_MAX = 60,    /* not all that is sent is acknowledged, so not all that is lost is missed */
     /* One packet lost in twenty is too many for a path that TCP carries; seen over so many packets. */
     LOSS_PACKETS_MIN = 60,
     LOSS_ONE_IN = 20,
@@ -150,15 +151,16 @@ void path_trust_confirm(struct path_trust *trust, uint64_t now_ms)
 
 enum trial_step path_trust_trial(const struct path_trust *trust, uint64_t other_proven_ms, uint64_t now_ms)
 {
-    const bool others_arrive = other_proven_ms > trust->tried_ms;
-
     if (trust->doubt != PATH_CONFIRMED || now_ms < trust->try_ms) {
         return TRIAL_WAIT;
     }
-    if (trust->tries < TRIAL_PACKETS) {
-        return trust->tries == 0 || others_arrive ? TRIAL_SEND : TRIAL_WAIT;
+    if (trust->tries > 0 && other_proven_ms <= trust->tried_ms) {
+        return now_ms < trust->tried_ms + TRIAL_PATIENCE_MS ? TRIAL_WAIT : TRIAL_VOID;
     }
-    return others_arrive && trust->lost_in_row >= LOST_IN_ROW_MIN ? TRIAL_FAILED : TRIAL_VOID;
+    if (trust->lost_in_row >= TRIAL_LOST && trust->tries > 0) {
+        return TRIAL_FAILED;
+    }
+    return trust->tries < TRIAL_PACKETS_MAX ? TRIAL_SEND : TRIAL_VOID;
 }
 
 void path_trust_tried(struct path_trust *trust, uint64_t now_ms)
@@ -168,7 +170,7 @@ void path_trust_tried(struct path_trust *trust, uint64_t now_ms)
     }
     trust->tries++;
     trust->tried_ms = now_ms;
-    trust->try_ms = now_ms + (trust->tries < TRIAL_PACKETS ? TRIAL_SPACING_MS : TRIAL_VERDICT_MS);
+    trust->try_ms = now_ms + TRIAL_SPACING_MS;
 }
 
 void path_trust_doubt_on(struct path_trust *trust, bool failed, uint64_t now_ms)

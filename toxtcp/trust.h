@@ -83,11 +83,12 @@ enum trial_step {
     TRIAL_WAIT,
     TRIAL_SEND,   /* send the next packet this way, and say path_trust_tried() */
     TRIAL_FAILED, /* it does not serve; say path_trust_doubt_on() */
-    TRIAL_VOID    /* nothing came another way either, or nobody misses what was sent; the same */
+    TRIAL_VOID    /* nothing comes another way either, or nobody misses what was sent; the same */
 };
 
-/* What a doubted path is due for; `other_proven_ms` is when the path in use was proven last. One packet at a time: the
- * next tries it only when something has arrived the other way since. So it is another one, not that one again. */
+/* What a doubted path is due for; `other_proven_ms` is when the path in use was proven last. One packet at a time,
+ * until one arrives or three are missed: the next tries it only when something has arrived the other way since. So it
+ * is another one, and not that one again. */
 enum trial_step path_trust_trial(const struct path_trust *trust, uint64_t other_proven_ms, uint64_t now_ms);
 void path_trust_tried(struct path_trust *trust, uint64_t now_ms);
 void path_trust_doubt_on(struct path_trust *trust, bool failed, uint64_t now_ms);

@@ -264,6 +264,23 @@ START_TEST(network_changed)
 }
 END_TEST
 
+/* A dial that is in progress began in another network: it is begun anew, not waited for. */
+START_TEST(network_changes_while_dialling)
+{
+    net_stall(world.net, &world.addresses[0], true);
+    node_open(&alice, NULL);
+    (void)node_own(&alice, 0);
+    net_run(world.net, SECOND);
+    ck_assert_int_eq(node_relay_state(&alice, 0), TOXTCP_RELAY_CONNECTING);
+    const uint64_t dials = world_dials(0);
+    net_stall(world.net, &world.addresses[0], false);
+    toxtcp_connections_network_changed(alice.connections);
+    net_step(world.net);
+    ck_assert_uint_eq(world_dials(0), dials + 1);
+    ck_assert_int_eq(node_relay_state(&alice, 0), TOXTCP_RELAY_CONNECTED);
+}
+END_TEST
+
 /* While one of its relays is down a peer is reached through the others. */
 START_TEST(relay_dies_in_the_middle)
 {
@@ -737,6 +754,7 @@ int main(void)
     tcase_add_test(tests, a_relay_that_never_answers_times_out);
     tcase_add_test(tests, dial_fails_at_once);
     tcase_add_test(tests, network_changed);
+    tcase_add_test(tests, network_changes_while_dialling);
     tcase_add_test(tests, relay_dies_in_the_middle);
     tcase_add_test(tests, three_are_kept_of_five);
     tcase_add_test(tests, a_sleeping_one_takes_the_place_of_one_that_broke);

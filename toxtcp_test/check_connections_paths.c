@@ -153,7 +153,8 @@ START_TEST(vanishing_packets_are_found_out)
     ck_assert_uint_le(talk(30 * SECOND, liar, liar), 8 * SECOND / TICK);
     ck_assert_int_ne(node_primary(&alice, bob_at_alice), liar);
     ck_assert(is_doubted((uint32_t)liar));
-    /* It is not blamed yet: the fault may lie behind it. Trials of three packets each do that, more and more seldom. */
+    /* It is not blamed yet: the fault may lie behind it. Trials with three packets each do that, more and more seldom.
+     */
     ck_assert_uint_eq(node_relay_info(&alice, (uint32_t)liar).score, TOXTCP_SCORE_MAX);
     ck_assert_uint_eq(talk(MINUTE, liar, liar), 3);
     ck_assert_uint_le(node_relay_info(&alice, (uint32_t)liar).score, 71);
@@ -177,6 +178,24 @@ START_TEST(trial_that_succeeds)
     ck_assert(!is_doubted((uint32_t)primary));
     ck_assert_uint_eq(node_relay_info(&alice, (uint32_t)primary).score, TOXTCP_SCORE_MAX);
     ck_assert_int_eq(node_primary(&alice, bob_at_alice), second);
+}
+END_TEST
+
+/* Of three packets one is acknowledged at all: a liar is found out all the same, and a way that has healed too. */
+START_TEST(few_are_acknowledged)
+{
+    meet(3, &bob_at_alice, &alice_at_bob);
+    const int primary = node_primary(&alice, bob_at_alice);
+    (void)talk(SECOND, NONE, 0);
+    for (uint32_t i = 0; i < 4 * MINUTE / TICK; i++) {
+        (void)talk_once(i % 3 == 0 ? primary : UNTOLD);
+    }
+    ck_assert(is_doubted((uint32_t)primary));
+    ck_assert_uint_lt(node_relay_info(&alice, (uint32_t)primary).score, TOXTCP_SCORE_MAX);
+    for (uint32_t i = 0; i < 10 * MINUTE / TICK; i++) {
+        (void)talk_once(i % 3 == 0 ? NONE : UNTOLD);
+    }
+    ck_assert(!is_doubted((uint32_t)primary));
 }
 END_TEST
 
@@ -458,6 +477,7 @@ int main(void)
     tcase_add_test(tests, all_silent);
     tcase_add_test(tests, vanishing_packets_are_found_out);
     tcase_add_test(tests, trial_that_succeeds);
+    tcase_add_test(tests, few_are_acknowledged);
     tcase_add_test(tests, peer_falls_silent);
     tcase_add_test(tests, liar_from_the_start);
     tcase_add_test(tests, all_others_are_doubted);

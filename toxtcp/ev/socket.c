@@ -107,6 +107,19 @@ void socket_set_no_delay(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+/* The kernel takes little more than what it can send now. Otherwise a burst over a slow line disappears in it, a ping
+ * waits behind that for seconds, and nothing tells a relay that is busy with it from one that is dead. */
+static void keep_queue_short(int fd)
+{
+#ifdef TCP_NOTSENT_LOWAT
+    const int unsent_max = 16384;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max);
+#else
+    (void)fd;
+#endif
+}
+
 int socket_connect(const struct toxtcp_address *address)
 {
     struct sockaddr_storage storage;
@@ -120,6 +133,7 @@ int socket_connect(const struct toxtcp_address *address)
         return socket_error(errno);
     }
     socket_set_no_delay(fd);
+    keep_queue_short(fd);
     if (connect(fd, (const struct sockaddr *)&storage, (socklen_t)len) && errno != EINPROGRESS) {
         const int error = socket_error(errno);
         (void)close(fd);

@@ -8,12 +8,13 @@
  * asks for action. Inside a callback every function here may be called but toxtcp_connections_expire();
  * toxtcp_connections_free() too.
  *
- * Which relays are open (section 5). A relay serves a peer that is awake, if that is online there or online on fewer
- * than TOXTCP_PEER_RELAYS_WANTED relays. A relay is needed that serves a peer, is kept for onion, or is one of the
- * keep_connected that stay so that TCP-only peers reach us; for that count relays that we own, that an awake peer
- * names, or that nobody names, but not one that only sleeping peers name. A relay that is needed is opened, and retried
- * for ever if it breaks; one that is not is closed once it was connected for useless_after_ms, and not retried. It is
- * kept as SLEEPING while a peer names it or we own it, and forgotten otherwise. */
+ * Which relays are open (section 5). A relay serves a peer that is awake, if it has a good path there (is online,
+ * and neither the path is doubted nor the relay demoted), or good paths on fewer than relays_wanted relays. A relay is
+ * needed that serves a peer, is kept for onion, or is one of the keep_connected that stay so that TCP-only peers reach
+ * us; for that count relays that we own, that an awake peer names, or that nobody names, but not one that only sleeping
+ * peers name. A relay that is needed is opened, and retried for ever if it breaks; one that is not is closed once it
+ * was connected for useless_after_ms, and not retried. It is kept as SLEEPING while a peer names it or we own it, and
+ * forgotten otherwise. */
 #ifndef TOXTCP_CONNECTIONS_H
 #define TOXTCP_CONNECTIONS_H
 
@@ -191,8 +192,8 @@ TOXTCP_API int toxtcp_peer_find(const struct toxtcp_connections *connections, co
                                 struct toxtcp_peer *peer);
 
 /* Ties a relay to the peer, by endpoint and key, making it known if it is not. The same key at another endpoint
- * is the same relay, the endpoint known first stays. A new relay is dialled unless the peer sleeps or has
- * TOXTCP_PEER_RELAYS_WANTED online. Tying twice is success. Copies all. `*relay` may be NULL.
+ * is the same relay, the endpoint known first stays. A new relay is dialled unless the peer sleeps or has good
+ * paths on relays_wanted others. Tying twice is success. Copies all. `*relay` may be NULL.
  * Errors: TOXTCP_ERR_NOT_FOUND; TOXTCP_ERR_FULL with TOXTCP_PEER_RELAYS_MAX tied, or relays_max known;
  * TOXTCP_ERR_INVALID for an endpoint that cannot be dialled or a key that no secret key can have;
  * TOXTCP_ERR_NO_MEMORY. Effect: deadline. */
@@ -212,7 +213,7 @@ TOXTCP_API int toxtcp_peer_untie_relay(struct toxtcp_connections *connections, s
  * fails; with none online as OOB (up to TOXTCP_OOB_MAX) through every relay where the peer is registered, or that had
  * no id for it. Copied before it returns. Success means that a relay's link took it, not that it arrived.
  * Errors: TOXTCP_ERR_EMPTY; _TOO_LONG (also for OOB); _NOT_FOUND; _NOT_CONNECTED; _WOULD_BLOCK, followed by the
- * peer_can_send callback; _NO_MEMORY. */
+ * peer_can_send callback; _NO_MEMORY. Effect: output, deadline. */
 TOXTCP_API int toxtcp_peer_send(struct toxtcp_connections *connections, struct toxtcp_peer peer, const uint8_t *data,
                                 size_t len);
 
@@ -307,8 +308,8 @@ TOXTCP_API int toxtcp_connections_random_onion_relay(struct toxtcp_connections *
 TOXTCP_API uint32_t toxtcp_connections_list_connected(struct toxtcp_connections *connections, uint32_t start,
                                                       struct toxtcp_node *nodes, uint32_t count);
 
-/* The network is another one: every relay that waits is dialled at once; every connected one is pinged, and dialled
- * anew when it does not answer within some 3 s. */
+/* The network is another one: every relay that waits or is being dialled is dialled at once; every connected one is
+ * pinged, and dialled anew when it does not answer within some 3 s. Effect: deadline. */
 TOXTCP_API void toxtcp_connections_network_changed(struct toxtcp_connections *connections);
 
 TOXTCP_API void toxtcp_connections_get_info(const struct toxtcp_connections *connections,
