@@ -394,11 +394,12 @@ static bool a_has_sent_many(void *user)
     struct toxtcp_ev_info info;
     uint64_t *writes = user;
 
-    /* One write when the turn begins, one when it ends; the last call of the loop was one turn. */
+    /* One write when the turn begins, one when it ends; the last call of the loop was one turn. Nobody reads: there is
+     * room for some 100 packets in the link and in both kernels. */
     toxtcp_ev_get_info(side_a.ev, &info);
     ck_assert_uint_le(info.writes - *writes, 2);
     *writes = info.writes;
-    return a.sent > 300;
+    return a.sent > 80;
 }
 
 /* A sender who fills the link again from every can-send callback: each turn writes once and comes to its end, so that
