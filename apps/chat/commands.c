@@ -7,7 +7,7 @@
 #include "../common/address_text.h"
 #include "ways.h"
 
-enum { ROUND_TRIP_SIZE = 32, NAMES_SIZE = 200, PEERS_SHOWN_PER_RELAY = 4 };
+enum { ROUND_TRIP_SIZE = 32, TRUST_SIZE = 48, NAMES_SIZE = 200, PEERS_SHOWN_PER_RELAY = 4 };
 
 static const char *relay_state_name(enum toxtcp_relay_state state)
 {
@@ -83,6 +83,18 @@ static void format_primary(const struct chat *chat, struct toxtcp_relay relay, c
     }
 }
 
+/* ", silent, score 70", or what of it there is to say. */
+static void format_trust(const struct toxtcp_relay_info *info, char text[TRUST_SIZE])
+{
+    text[0] = '\0';
+    if (info->score < TOXTCP_SCORE_MAX) {
+        (void)snprintf(text, TRUST_SIZE, "%s, score %u%s", info->silent ? ", silent" : "", (unsigned)info->score,
+                       info->demoted ? " (used last)" : "");
+    } else if (info->silent) {
+        (void)snprintf(text, TRUST_SIZE, ", silent");
+    }
+}
+
 static void list_relay(struct chat *chat, const struct chat_relay *relay)
 {
     struct toxtcp_endpoint endpoint = relay_entry_endpoint(relay->entry);
@@ -90,6 +102,7 @@ static void list_relay(struct chat *chat, const struct chat_relay *relay)
     char address[ENDPOINT_TEXT_SIZE];
     char round_trip[ROUND_TRIP_SIZE];
     char primary[NAMES_SIZE];
+    char trust[TRUST_SIZE];
     bool failed;
 
     endpoint_text_format(&endpoint, address);
@@ -100,10 +113,11 @@ static void list_relay(struct chat *chat, const struct chat_relay *relay)
     failed = info.state != TOXTCP_RELAY_CONNECTED && info.last_error != 0;
     format_round_trip(info.rtt_ms, round_trip);
     format_primary(chat, relay->handle, primary);
-    console_status(chat->console, "relay %s: %s%s%s%s%s%s", address, relay_state_name(info.state),
+    format_trust(&info, trust);
+    console_status(chat->console, "relay %s: %s%s%s%s%s%s%s", address, relay_state_name(info.state),
                    info.state == TOXTCP_RELAY_CONNECTED ? ", " : "",
-                   info.state == TOXTCP_RELAY_CONNECTED ? round_trip : "", primary, failed ? ", last error: " : "",
-                   failed ? toxtcp_strerror(info.last_error) : "");
+                   info.state == TOXTCP_RELAY_CONNECTED ? round_trip : "", trust, primary,
+                   failed ? ", last error: " : "", failed ? toxtcp_strerror(info.last_error) : "");
 }
 
 void commands_list_relays(struct chat *chat)
