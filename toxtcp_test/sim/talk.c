@@ -95,8 +95,8 @@ static void note_copy(struct flow *flow, struct message *message)
                 "a peer that was sent to is gone");
     copy->relay = sim_peer_relay(flow->from, copy->via);
     if (copy->relay == NO_RELAY && toxtcp_peer_online_count(flow->from->connections, contact->handle) > 0) {
-        trace_fail("oob", "peer%u: message %u to peer%u went as OOB, though it is online", flow->from->index, message->seq,
-                   flow->to->index);
+        trace_fail("oob", "peer%u: message %u to peer%u went as OOB, though it is online", flow->from->index,
+                   message->seq, flow->to->index);
     }
     /* As OOB it went to somebody who may not be there. */
     message->due_ms = now_of(flow) + (copy->relay == NO_RELAY ? OOB_AGAIN_MS : timeout_of(flow));

@@ -65,8 +65,8 @@ struct sim_peer {
     uint32_t owns_wanted; /* relays that should be our own */
     uint32_t owns;
     bool onion;
-    bool untold;      /* it has another network and the library was not told */
-    uint64_t told_ms; /* when it was told last; 0: never */
+    bool untold;            /* it has another network and the library was not told */
+    uint64_t told_ms;       /* when it was told last; 0: never */
     struct contact *wavers; /* of whom it is not sure: the next deed comes soon, and removes or adds it again */
     struct event deed;
     struct event reconciling;
