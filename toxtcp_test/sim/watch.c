@@ -129,32 +129,6 @@ void watch_look(struct world *world)
     }
 }
 
-void watch_sent(struct flow *flow, uint32_t relay)
-{
-    struct world *world = flow->world;
-
-    if (relay == NO_RELAY || !(world->relays[relay].config.vices & LIAR_DROPS_DATA) || !world->knobs.reports) {
-        return;
-    }
-    struct watch *watch = watch_of(world, flow->from->index, relay);
-    watch->used_count++;
-    if (watch->used_ms == TOXTCP_NEVER) {
-        watch->used_ms = world->events.now_ms;
-    }
-}
-
-void watch_end(struct world *world)
-{
-    for (uint32_t i = 0; i < world->peer_count; i++) {
-        for (uint32_t j = 0; j < world->relay_count; j++) {
-            const struct watch *watch = watch_of(world, i, j);
-            world->results->liars_not_found += watch->used_count >= USED_OFTEN && !watch->found;
-        }
-    }
-}
-
-/* --- Failover --- */
-
 static bool was_touched(struct world *world, const struct flow *flow, uint32_t relay, uint64_t since_ms)
 {
     return watch_of(world, flow->from->index, relay)->touched_ms >= since_ms ||
@@ -176,27 +150,77 @@ static bool is_calm(struct world *world, const struct flow *flow, const struct t
            !was_touched(world, flow, relay, world->events.now_ms - CALM_MS);
 }
 
-static void look_at_flow(struct world *world, struct flow *flow)
+/* How many relays beside the primary would carry its packets. */
+static uint32_t calm_others(const struct flow *flow)
 {
     const struct contact *contact = &flow->from->contacts[flow->to->index];
     struct toxtcp_peer_info info;
     uint32_t calm = 0;
-    bool hit = false;
 
     if (toxtcp_peer_get_info(flow->from->connections, contact->handle, &info) != TOXTCP_OK) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < info.slot_count; i++) {
+        calm += !info.slots[i].primary && is_calm(flow->world, flow, &info.slots[i]);
+    }
+    return calm;
+}
+
+void watch_sent(struct flow *flow, uint32_t relay)
+{
+    struct world *world = flow->world;
+
+    if (relay == NO_RELAY || !(world->relays[relay].config.vices & LIAR_DROPS_DATA) || !world->knobs.reports) {
         return;
+    }
+    /* Where there is no other relay there is nothing to compare it with. */
+    if (calm_others(flow) == 0) {
+        return;
+    }
+    struct watch *watch = watch_of(world, flow->from->index, relay);
+    watch->used_count++;
+    if (watch->used_ms == TOXTCP_NEVER) {
+        watch->used_ms = world->events.now_ms;
+    }
+}
+
+void watch_end(struct world *world)
+{
+    for (uint32_t i = 0; i < world->peer_count; i++) {
+        for (uint32_t j = 0; j < world->relay_count; j++) {
+            const struct watch *watch = watch_of(world, i, j);
+            world->results->liars_not_found += watch->used_count >= USED_OFTEN && !watch->found;
+        }
+    }
+}
+
+/* --- Failover --- */
+
+/* Whether something happens now to the honest relay that carries its packets. */
+static bool is_hit(const struct flow *flow)
+{
+    struct world *world = flow->world;
+    const struct contact *contact = &flow->from->contacts[flow->to->index];
+    struct toxtcp_peer_info info;
+
+    if (toxtcp_peer_get_info(flow->from->connections, contact->handle, &info) != TOXTCP_OK) {
+        return false;
     }
     for (uint32_t i = 0; i < info.slot_count; i++) {
         const uint32_t relay = sim_peer_relay(flow->from, info.slots[i].relay);
-        if (info.slots[i].primary) {
-            hit = relay != NO_RELAY && !world->relays[relay].lies &&
-                  was_touched(world, flow, relay, world->events.now_ms);
-        } else {
-            calm += is_calm(world, flow, &info.slots[i]);
+        if (info.slots[i].primary && relay != NO_RELAY && !world->relays[relay].lies) {
+            return was_touched(world, flow, relay, world->events.now_ms);
         }
     }
-    if (hit) {
-        flow->hit_at_ms = calm > 0 && flow->hit_at_ms == TOXTCP_NEVER ? world->events.now_ms : TOXTCP_NEVER;
+    return false;
+}
+
+static void look_at_flow(struct flow *flow)
+{
+    if (is_hit(flow)) {
+        const bool other = calm_others(flow) > 0 && flow->hit_at_ms == TOXTCP_NEVER;
+
+        flow->hit_at_ms = other ? flow->world->events.now_ms : TOXTCP_NEVER;
     }
 }
 
@@ -220,7 +244,7 @@ void watch_fault_began(struct world *world, enum fault_kind kind)
             if (!is_steady(flow) || !loses_primary(kind)) {
                 flow->hit_at_ms = TOXTCP_NEVER;
             } else {
-                look_at_flow(world, flow);
+                look_at_flow(flow);
             }
         }
     }
