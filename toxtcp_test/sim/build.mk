@@ -63,6 +63,7 @@ TESTS += toxtcp_test/sim/check_sim.sh
 toxtcp_sim_SOURCES = \
 	toxtcp_test/sim/main.c \
 	toxtcp_test/sim/options.c \
-	toxtcp_test/sim/options.h
+	toxtcp_test/sim/options.h \
+	toxtcp_test/sim/quick_keys.c
 toxtcp_sim_LDADD = toxtcp_test/libsim.la $(LDADD)
 endif
