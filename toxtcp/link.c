@@ -11,6 +11,7 @@ void link_init(struct toxtcp_link *link, struct toxtcp_env *env, const struct to
     link->owner = owner;
     link->state = (uint8_t)state;
     link->received_at_ms = TOXTCP_NEVER;
+    link->choked_at_ms = TOXTCP_NEVER;
 }
 
 static uint32_t bounded(uint32_t output_max)
@@ -206,12 +207,14 @@ void toxtcp_link_sent(struct toxtcp_link *link, size_t len, uint64_t now_ms)
 {
     assert(link->busy == 0);
     buffer_consume(&link->channel.out, link->env, len);
-    if (link->choked && len > 0) {
+    if (link->choked_at_ms < now_ms && len > 0) {
         link->drained_at_ms = now_ms;
     }
-    link->choked = buffer_len(&link->channel.out) > 0;
-    if (!link->choked) {
+    link->choked_at_ms = TOXTCP_NEVER;
+    if (buffer_len(&link->channel.out) == 0) {
         link->output_said = false;
+    } else {
+        link->choked_at_ms = now_ms;
     }
     link_enter(link);
     link->now_ms = now_ms;

@@ -58,12 +58,12 @@ struct toxtcp_link {
     uint8_t state;               /* enum link_state */
     bool output_said;            /* the driver knows that there is output */
     bool send_refused;           /* owner wants can_send */
-    bool choked;                 /* the driver took a part of the output and not all */
     bool released;               /* free when no longer busy */
     uint16_t busy;               /* depth of toxtcp_link_ calls */
     uint64_t now_ms;             /* the time that was told last */
     uint64_t received_at_ms;     /* when bytes came last; TOXTCP_NEVER before */
-    uint64_t drained_at_ms;      /* when bytes left last that had found the driver full: the far end takes them; or 0 */
+    uint64_t choked_at_ms;       /* when the driver took a part of the output and not all; TOXTCP_NEVER: it took all */
+    uint64_t drained_at_ms;      /* when bytes left last that had been left over before: the far end takes them; or 0 */
     uint64_t packets_sent;
     uint64_t packets_received;
 };
