@@ -1,5 +1,7 @@
-/* Tests of the parts of toxtcp-chat that need no network: in- and outbox, text, lines. SPDX-License-Identifier: ISC */
+/* Tests of the parts of toxtcp-chat that need no network: in- and outbox, text, lines, our
+ * addresses. SPDX-License-Identifier: ISC */
 #include <check.h>
+#include <ev.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include "../apps/chat/session.h"
 #include "../apps/chat/session_packet.h"
 #include "../apps/chat/text.h"
+#include "../apps/chat/udp.h"
 
 START_TEST(inbox_bounds)
 {
@@ -218,6 +221,70 @@ START_TEST(lines_that_are_too_long)
 }
 END_TEST
 
+static struct toxtcp_address outside_address(uint16_t port)
+{
+    return (struct toxtcp_address){.family = TOXTCP_FAMILY_IPV4, .ip = {192, 0, 2, 1}, .port = port};
+}
+
+static bool is_announced(struct udp *udp, uint16_t port)
+{
+    struct toxtcp_address addresses[SESSION_ADDRESSES_MAX];
+    struct toxtcp_address wanted = outside_address(port);
+    size_t count = udp_addresses(udp, addresses);
+
+    for (size_t i = 0; i < count; i++) {
+        if (toxtcp_address_equal(&addresses[i], &wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool see(struct udp *udp, const char *peer, uint16_t port)
+{
+    struct toxtcp_address address = outside_address(port);
+
+    return udp_seen_at(udp, peer, &address);
+}
+
+static void ignore_datagram(void *user, const struct toxtcp_address *from, const uint8_t *packet, size_t len)
+{
+    (void)user;
+    (void)from;
+    (void)packet;
+    (void)len;
+}
+
+/* A peer that sees us at ever other addresses does not make us forget what another one says. */
+START_TEST(addresses_that_peers_see)
+{
+    static const char honest[] = "honest";
+    static const char liar[] = "liar";
+    struct udp_options options = {.port = 0};
+    struct ev_loop *loop = ev_loop_new(0);
+    struct problem problem;
+    struct udp *udp = NULL;
+
+    ck_assert_ptr_nonnull(loop);
+    ck_assert_int_eq(udp_new(loop, &options, ignore_datagram, NULL, &udp, &problem), 0);
+    ck_assert(see(udp, honest, 1000));
+    ck_assert(!see(udp, honest, 1000));
+    ck_assert(!see(udp, liar, 1000));
+    for (uint16_t port = 2000; port < 2010; port++) {
+        ck_assert(see(udp, liar, port));
+        ck_assert(is_announced(udp, port));
+        ck_assert(!is_announced(udp, port - 1));
+        ck_assert(is_announced(udp, 1000));
+    }
+    ck_assert(see(udp, honest, 1001));
+    ck_assert(!is_announced(udp, 1000));
+    ck_assert(is_announced(udp, 1001));
+    ck_assert(is_announced(udp, 2009));
+    udp_free(udp);
+    ev_loop_destroy(loop);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("chat_parts");
@@ -233,6 +300,7 @@ int main(void)
     tcase_add_test(test_case, text_that_is_a_name);
     tcase_add_loop_test(test_case, lines_in_pieces, 0, 15);
     tcase_add_test(test_case, lines_that_are_too_long);
+    tcase_add_test(test_case, addresses_that_peers_see);
     suite_add_tcase(suite, test_case);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

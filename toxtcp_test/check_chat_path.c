@@ -690,6 +690,28 @@ START_TEST(a_probe_that_is_played_again_from_everywhere)
 }
 END_TEST
 
+/* What is played again does not leave the peer without answers, or it would think that UDP is dead. */
+START_TEST(probes_played_again_do_not_use_up_the_answers)
+{
+    struct session_probe probe = {.challenge = 1234, .flags = SESSION_PROBE_CARRIES};
+    struct toxtcp_address elsewhere = place(PLACES_MAX + 2);
+
+    meet();
+    (void)time_to_take_over(5000);
+    for (unsigned i = 0; i < PLACES_MAX; i++) {
+        struct toxtcp_address from = place(2 + i);
+
+        (void)path_probed(&bed.path, &from, &probe, bed.now_ms);
+    }
+    bed.answers = 0;
+    (void)path_probed(&bed.path, &elsewhere, &probe, bed.now_ms);
+    ck_assert_uint_eq(bed.answers, 0);
+    probe.challenge = 1235;
+    (void)path_probed(&bed.path, &bed.home, &probe, bed.now_ms);
+    ck_assert_uint_eq(bed.answers, 1);
+}
+END_TEST
+
 /* An answer counts once, and only to a question. */
 START_TEST(an_answer_that_is_played_again)
 {
@@ -789,6 +811,7 @@ static void add_rules(Suite *suite)
     tcase_add_test(test_case, addresses_that_cannot_be);
     tcase_add_test(test_case, nobody_can_aim_us_at_others);
     tcase_add_test(test_case, a_probe_that_is_played_again_from_everywhere);
+    tcase_add_test(test_case, probes_played_again_do_not_use_up_the_answers);
     tcase_add_test(test_case, an_answer_that_is_played_again);
     tcase_add_test(test_case, a_peer_that_leaves_and_comes_back);
     tcase_add_test(test_case, another_run_of_the_peer);

@@ -189,6 +189,60 @@ START_TEST(udp_dies_in_one_direction)
 }
 END_TEST
 
+/* Probes are small, so they do not show that a path swallows what is long. */
+START_TEST(udp_swallows_long_messages)
+{
+    static const enum path_mode modes[] = {PATH_AUTO, PATH_UDP};
+    char text[700];
+
+    world_set_mode(0, modes[_i]);
+    settle_on_udp();
+    world.udp_size_max = 200;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < 50; i++) {
+        ck_assert_int_eq(world_say(0, text), TOXTCP_OK);
+        (void)world_run(5000);
+        ck_assert_uint_eq(world_info_of(0).waiting, 0);
+    }
+    /* It gets longer until UDP is tried again. */
+    ck_assert_msg(ways(0)->way_changes <= 30 || modes[_i] == PATH_UDP, "%zu changes", ways(0)->way_changes);
+    ck_assert_uint_eq(world.ends[1].shown_count, said[0] + 50);
+}
+END_TEST
+
+/* Many packets are lost, but messages do arrive. */
+START_TEST(losses_of_messages_are_no_doubt)
+{
+    settle_on_udp();
+    world.seed = (uint64_t)_i + 1;
+    world.udp_loss_percent = 8;
+    for (int i = 0; i < 100; i++) {
+        say(0);
+        (void)world_run(5000);
+    }
+    for (int end = 0; end < 2; end++) {
+        ck_assert_msg(ways(end)->way_changes <= 5, "end %d: %zu changes", end, ways(end)->way_changes);
+    }
+    (void)world_run(5000);
+    assert_all_shown();
+}
+END_TEST
+
+/* Somebody who does not read for an hour. */
+START_TEST(a_reader_that_pauses)
+{
+    settle_on_udp();
+    world.ends[1].deaf = true;
+    say(0);
+    (void)world_run(3600000);
+    ck_assert_msg(ways(0)->way_changes <= 60, "%zu changes", ways(0)->way_changes);
+    world.ends[1].deaf = false;
+    (void)world_run(15000);
+    assert_all_shown();
+}
+END_TEST
+
 START_TEST(relays_die_while_udp_carries)
 {
     settle_on_udp();
@@ -618,6 +672,9 @@ static void add_cases(Suite *suite)
     tcase_add_test(test_case, a_slow_relay_after_a_fast_udp);
     tcase_add_test(test_case, udp_is_cut_while_both_are_silent);
     tcase_add_loop_test(test_case, udp_dies_in_one_direction, 0, 2);
+    tcase_add_loop_test(test_case, udp_swallows_long_messages, 0, 2);
+    tcase_add_loop_test(test_case, losses_of_messages_are_no_doubt, 0, 10);
+    tcase_add_test(test_case, a_reader_that_pauses);
     tcase_add_test(test_case, relays_die_while_udp_carries);
     tcase_add_test(test_case, relays_die_while_udp_proves_itself);
     tcase_add_loop_test(test_case, no_line_is_lost_or_doubled, 0, 20);

@@ -73,8 +73,10 @@ static int transmit_by_relays(struct end *end, const uint8_t *bytes, size_t len,
 
 static void transmit_by_udp(struct end *end, const uint8_t *bytes, size_t len)
 {
+    bool fits = world.udp_size_max == 0 || len <= world.udp_size_max;
+
     end->ways.by_udp++;
-    if (!world.udp_cut && !world.udp_cut_from[end->index] && world_dice(100) >= world.udp_loss_percent) {
+    if (fits && !world.udp_cut && !world.udp_cut_from[end->index] && world_dice(100) >= world.udp_loss_percent) {
         fly(bytes, len, end->index, peer_of(end),
             DELAY_MS / 4 + (world.udp_jitter_ms == 0 ? 0 : world_dice(world.udp_jitter_ms)));
         world.flying[world.flying_count - 1].by_udp = true;
@@ -85,7 +87,7 @@ static int transmit(void *user, const uint8_t *bytes, size_t len, bool every_way
 {
     struct end *end = user;
     enum path_way by = path_way(&end->ways.path);
-    int error;
+    int error = TOXTCP_ERR_NOT_CONNECTED;
 
     ck_assert_uint_le(len, SESSION_PACKET_MAX);
     ck_assert_uint_ge(len, 3);
@@ -96,17 +98,19 @@ static int transmit(void *user, const uint8_t *bytes, size_t len, bool every_way
     if (by != PATH_BY_RELAYS) {
         transmit_by_udp(end, bytes, len);
         path_traffic(&end->ways.path, every_way, world.now_ms);
+        if (every_way && way != NULL) {
+            path_missed(&end->ways.path, world.now_ms);
+        }
+    }
+    if (by != PATH_BY_UDP || every_way) {
+        error = transmit_by_relays(end, bytes, len, every_way);
     }
     if (way != NULL && by == PATH_BY_RELAYS) {
         way->generation = every_way ? EVERY_WAY : BEST_WAY;
         way->index = world.relay;
     } else if (way != NULL) {
-        way->generation = by == PATH_BY_UDP && !every_way ? UDP_WAY : SEVERAL_WAYS;
+        way->generation = error == TOXTCP_OK ? SEVERAL_WAYS : UDP_WAY;
     }
-    if (by == PATH_BY_UDP && !every_way) {
-        return TOXTCP_OK;
-    }
-    error = transmit_by_relays(end, bytes, len, every_way);
     return by == PATH_BY_RELAYS ? error : TOXTCP_OK;
 }
 
@@ -142,6 +146,9 @@ static void reported(void *user, struct session_way way, bool arrived, uint32_t 
     ck_assert_uint_le(way.index, world.relay);
     ck_assert_uint_lt(way.generation, WAY_COUNT);
     *(arrived ? &end->arrived[way.generation] : &end->lost[way.generation]) += count;
+    if (arrived && (way.generation == SEVERAL_WAYS || way.generation == UDP_WAY)) {
+        path_arrived(&end->ways.path);
+    }
 }
 
 /* --- Two ways --- */
@@ -355,6 +362,7 @@ void world_set_up(void)
     world.frozen = world.has_udp = world.udp_cut = world.relays_dead = false;
     world.udp_cut_from[0] = world.udp_cut_from[1] = false;
     world.udp_loss_percent = world.udp_jitter_ms = 0;
+    world.udp_size_max = 0;
     world.seed = 1;
     world.now_ms = 1000000;
     for (int i = 0; i < 2; i++) {

@@ -84,6 +84,7 @@ struct chat_world {
     bool relays_dead;
     uint32_t udp_loss_percent;
     uint32_t udp_jitter_ms;
+    size_t udp_size_max; /* longer packets do not get through; 0: all do */
 };
 
 /* The one of the test that runs: made by world_set_up(), ended by world_tear_down(). */

@@ -47,6 +47,7 @@ struct chat_peer {
     bool relays_sleep;                       /* because UDP carries */
     uint64_t woken_ms;                       /* when its relays were woken last, or TOXTCP_NEVER */
     uint64_t absent_at_ms;                   /* when to say that the peer is gone, or TOXTCP_NEVER */
+    uint64_t outside_ms;                     /* when it saw us at another address last, or TOXTCP_NEVER */
     bool said_udp;                           /* that UDP carries */
     bool said_online;                        /* that the peer is there */
     const struct toxtcp_address *heard_from; /* while a datagram is looked at: its sender */

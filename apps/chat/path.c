@@ -25,6 +25,8 @@ enum {
     DOUBT_LEAST_MS = 1000,      /* a doubt lasts so long: after a program was held, both come at once */
     DOUBT_MOST_MS = 5000,       /* and no longer: what has not become steady is given up */
     DOUBT_ANSWERS = 2,          /* end it, when not much was lost */
+    SWALLOWED = 2,              /* messages were missed so often, */
+    SWALLOWED_MS = 2000,        /* and probes were answered so long after the first: a doubt too */
     PROOF_MS = 500,             /* the answers are spread over so much at least */
     HOLD_MS = 3000,             /* UDP carries so long before the relays sleep */
     PENANCE_FIRST_MS = 10000,   /* both, after trouble; doubles */
@@ -32,7 +34,7 @@ enum {
     FORGIVEN_AFTER_MS = 600000, /* without trouble */
     STRANGER_PROBES = 48,       /* at once to where nobody answered yet: a round to all candidates */
     STRANGER_EVERY_MS = 2000,   /* and from then on */
-    ANSWERS = 32,               /* at once, whoever asks */
+    ANSWERS = 32,               /* at once, whoever asks; and as many where the peer is known to be */
     ANSWER_EVERY_MS = 50        /* and from then on */
 };
 
@@ -47,7 +49,8 @@ void path_init(struct path *path, const struct path_callbacks *callbacks, void *
                           .traffic_ms = TOXTCP_NEVER,
                           .missed_ms = TOXTCP_NEVER,
                           .strangers = allowance_of(STRANGER_PROBES, STRANGER_EVERY_MS),
-                          .answers = allowance_of(ANSWERS, ANSWER_EVERY_MS)};
+                          .answers = allowance_of(ANSWERS, ANSWER_EVERY_MS),
+                          .peers_answers = allowance_of(ANSWERS, ANSWER_EVERY_MS)};
     challenges_init(&path->challenges);
 }
 
@@ -218,6 +221,7 @@ static void plan_round(struct path *path, uint64_t at_ms)
 static void carry(struct path *path, const struct candidate *candidate, uint64_t now_ms)
 {
     path->active = (size_t)(candidate - path->candidates);
+    path->misses = 0;
     enter(path, PATH_ON_UDP, now_ms);
     path->round_at_ms = TOXTCP_NEVER;
     for (size_t i = 0; i < path->count; i++) {
@@ -235,11 +239,21 @@ static void begin_burst(struct path *path, uint64_t now_ms)
     }
 }
 
+/* Probes get through, and messages do not: a path may let small packets through and no long ones, for one. */
+static bool swallows_messages(const struct path *path)
+{
+    const struct candidate *candidate = &path->candidates[path->active];
+
+    return path->misses >= SWALLOWED && candidate->answered_ms >= path->misses_ms + SWALLOWED_MS;
+}
+
 static void doubt(struct path *path, uint64_t now_ms)
 {
     struct candidate *candidate = &path->candidates[path->active];
     const struct candidate *other;
 
+    path->swallows = swallows_messages(path);
+    path->misses = 0;
     candidate->answers = 0;
     other = best(path, false, 0);
     if (other != NULL && other->answered_ms >= candidate->unanswered_since_ms) {
@@ -266,7 +280,7 @@ static void end_doubt(struct path *path, uint64_t now_ms)
     const struct candidate *candidate = best(path, false, 0);
     uint64_t lasted_ms = now_ms - path->state_ms;
 
-    if (candidate != NULL && candidate->answers >= DOUBT_ANSWERS && candidate->loss <= LOSS_MAX) {
+    if (candidate != NULL && !path->swallows && candidate->answers >= DOUBT_ANSWERS && candidate->loss <= LOSS_MAX) {
         carry(path, candidate, now_ms);
     } else if (lasted_ms >= DOUBT_MOST_MS ||
                (lasted_ms >= DOUBT_LEAST_MS &&
@@ -295,7 +309,8 @@ static void judge(struct path *path, uint64_t now_ms)
 
     if (path->state == PATH_ON_RELAYS && steady != NULL) {
         carry(path, steady, now_ms);
-    } else if (path->state == PATH_ON_UDP && candidate_is_silent(&path->candidates[path->active], DOUBT_MS, now_ms)) {
+    } else if (path->state == PATH_ON_UDP &&
+               (candidate_is_silent(&path->candidates[path->active], DOUBT_MS, now_ms) || swallows_messages(path))) {
         doubt(path, now_ms);
     } else if (path->state == PATH_IN_DOUBT) {
         end_doubt(path, now_ms);
@@ -307,9 +322,14 @@ static void judge(struct path *path, uint64_t now_ms)
 /* --- Probes --- */
 
 /* Where nobody has answered for long, there may be somebody who did not ask for it. */
+static bool is_stranger(const struct candidate *candidate, uint64_t now_ms)
+{
+    return is_older(candidate->answered_ms, CALM_MS, now_ms);
+}
+
 static bool may_probe(struct path *path, const struct candidate *candidate, uint64_t now_ms)
 {
-    return !is_older(candidate->answered_ms, CALM_MS, now_ms) || allowance_take(&path->strangers, now_ms);
+    return !is_stranger(candidate, now_ms) || allowance_take(&path->strangers, now_ms);
 }
 
 /* Of the active one: how long after the last probe the next one goes. */
@@ -523,7 +543,10 @@ static uint64_t ask_back(struct path *path, struct candidate *candidate, uint64_
 
 static void answer(struct path *path, const struct toxtcp_address *from, uint64_t response, uint64_t now_ms)
 {
-    if (candidate_is_possible(from) && allowance_take(&path->answers, now_ms)) {
+    size_t index = find(path, from);
+    bool stranger = index == path->count || is_stranger(&path->candidates[index], now_ms);
+
+    if (candidate_is_possible(from) && allowance_take(stranger ? &path->answers : &path->peers_answers, now_ms)) {
         path->callbacks->probe(path->user, from, ask_back(path, add(path, from), now_ms), response);
     }
 }
@@ -561,6 +584,17 @@ void path_traffic(struct path *path, bool missed, uint64_t now_ms)
     if (missed) {
         path->missed_ms = now_ms;
     }
+}
+
+void path_missed(struct path *path, uint64_t now_ms)
+{
+    path->misses_ms = path->misses == 0 ? now_ms : path->misses_ms;
+    path->misses++;
+}
+
+void path_arrived(struct path *path)
+{
+    path->misses = 0;
 }
 
 /* --- Time --- */

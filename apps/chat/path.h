@@ -8,7 +8,8 @@
  * side's. UDP takes over when probes were answered steadily; relays may sleep when it has carried for a while and the
  * peer says that it carries there too. While UDP carries it is probed all the time. An answer missed for about a second
  * is a doubt: packets go both ways and the relays are woken; missed for three it is the end, and UDP must prove itself
- * for longer before it takes over again: 10 s, doubling to 5 min each time. */
+ * for longer before it takes over again: 10 s, doubling to 5 min each time. So it is when probes are answered and
+ * messages are not: that is a doubt too. */
 #ifndef APPS_CHAT_PATH_H
 #define APPS_CHAT_PATH_H
 
@@ -72,10 +73,14 @@ struct path {
     uint64_t round_ms;     /* the last one, or TOXTCP_NEVER */
     uint64_t announced_ms; /* our addresses, last; or TOXTCP_NEVER */
     uint64_t missed_ms;    /* a message packet was not answered in time, last; or TOXTCP_NEVER */
+    uint32_t misses;       /* of packets with messages, since one has arrived */
+    uint64_t misses_ms;    /* the first of these */
+    bool swallows;         /* the doubt is there because probes get through, and messages do not */
     uint64_t traffic_ms;   /* the last message packet by UDP, or TOXTCP_NEVER */
     struct challenges challenges;
-    struct allowance strangers; /* probes to where nobody has answered yet */
-    struct allowance answers;
+    struct allowance strangers;     /* probes to where nobody has answered yet */
+    struct allowance answers;       /* to probes from where nobody has answered of late */
+    struct allowance peers_answers; /* to others: apart, so that what is played again does not use them up */
 };
 
 void path_init(struct path *path, const struct path_callbacks *callbacks, void *user);
@@ -106,6 +111,11 @@ bool path_probed(struct path *path, const struct toxtcp_address *from, const str
 /* A packet with messages, or an acknowledgement, goes by UDP or came so. `missed`: one that was sent before has not
  * been answered in time. */
 void path_traffic(struct path *path, bool missed, uint64_t now_ms);
+
+/* A packet with messages goes again, because it has not arrived in time; or one that went by UDP, perhaps by relays
+ * too, has arrived. */
+void path_missed(struct path *path, uint64_t now_ms);
+void path_arrived(struct path *path);
 
 /* --- Time --- */
 

@@ -27,6 +27,12 @@ struct udp_socket {
     ev_io watcher;
 };
 
+/* Where a peer sees us. */
+struct outside {
+    const void *peer;
+    struct toxtcp_address address;
+};
+
 struct udp {
     struct ev_loop *loop;
     struct udp_options options;
@@ -35,7 +41,7 @@ struct udp {
     struct udp_socket sockets[SOCKETS];
     struct toxtcp_address own[SESSION_ADDRESSES_MAX]; /* of our interfaces, when they were asked last */
     size_t own_count;
-    struct toxtcp_address outside[OUTSIDE_MAX];
+    struct outside outside[OUTSIDE_MAX]; /* the newest first */
     size_t outside_count;
 };
 
@@ -199,7 +205,7 @@ size_t udp_addresses(struct udp *udp, struct toxtcp_address addresses[SESSION_AD
     }
     ask_interfaces(udp);
     for (size_t i = 0; i < udp->outside_count; i++) {
-        count = add(addresses, count, &udp->outside[i]);
+        count = add(addresses, count, &udp->outside[i].address);
     }
     for (size_t i = 0; i < udp->own_count; i++) {
         count = add(addresses, count, &udp->own[i]);
@@ -207,15 +213,33 @@ size_t udp_addresses(struct udp *udp, struct toxtcp_address addresses[SESSION_AD
     return count;
 }
 
-bool udp_seen_at(struct udp *udp, const struct toxtcp_address *address)
+/* What is overwritten when that peer sees us at another address: what it said before, or else the oldest. */
+static size_t place_for(const struct udp *udp, const void *peer)
 {
+    for (size_t i = 0; i < udp->outside_count; i++) {
+        if (udp->outside[i].peer == peer) {
+            return i;
+        }
+    }
+    return udp->outside_count < OUTSIDE_MAX ? udp->outside_count : OUTSIDE_MAX - 1;
+}
+
+bool udp_seen_at(struct udp *udp, const void *peer, const struct toxtcp_address *address)
+{
+    size_t place = place_for(udp, peer);
+
     if (udp->options.announce_count > 0 || !udp_reaches(udp, address) || is_loopback(address) ||
-        is_among(udp->own, udp->own_count, address) || is_among(udp->outside, udp->outside_count, address)) {
+        is_among(udp->own, udp->own_count, address)) {
         return false;
     }
-    memmove(&udp->outside[1], &udp->outside[0], (OUTSIDE_MAX - 1) * sizeof udp->outside[0]);
-    udp->outside[0] = *address;
-    udp->outside_count += udp->outside_count < OUTSIDE_MAX ? 1 : 0;
+    for (size_t i = 0; i < udp->outside_count; i++) {
+        if (toxtcp_address_equal(&udp->outside[i].address, address)) {
+            return false;
+        }
+    }
+    udp->outside_count += place == udp->outside_count ? 1 : 0;
+    memmove(&udp->outside[1], &udp->outside[0], place * sizeof udp->outside[0]);
+    udp->outside[0] = (struct outside){.peer = peer, .address = *address};
     return true;
 }
 

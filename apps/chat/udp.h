@@ -40,7 +40,8 @@ void udp_send(struct udp *udp, const struct toxtcp_address *to, const uint8_t *p
 /* Where we hear, as far as we know. Asks the system. Returns how many. */
 size_t udp_addresses(struct udp *udp, struct toxtcp_address addresses[SESSION_ADDRESSES_MAX]);
 
-/* A peer sees us there. Returns whether that is news to be told to others. */
-bool udp_seen_at(struct udp *udp, const struct toxtcp_address *address);
+/* A peer sees us there, it says. Of each peer the last word counts, so that one that lies does not make us forget what
+ * the others say. Returns whether that is news to be told to others. */
+bool udp_seen_at(struct udp *udp, const void *peer, const struct toxtcp_address *address);
 
 #endif

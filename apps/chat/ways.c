@@ -4,7 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UNKNOWN_SENDERS = 64, UNKNOWN_SENDER_EVERY_MS = 20, WAKE_MS = 2000 };
+enum {
+    UNKNOWN_SENDERS = 64,
+    UNKNOWN_SENDER_EVERY_MS = 20,
+    WAKE_MS = 2000,
+    OUTSIDE_EVERY_MS = 60000 /* a peer has us tell the others of another address that often, at most */
+};
 
 /* No handle of a relay is this. */
 static const struct session_way by_udp = {.index = UINT32_MAX, .generation = UINT32_MAX};
@@ -82,6 +87,9 @@ int ways_transmit(void *user, const uint8_t *packet, size_t len, bool every_way,
     if (by != PATH_BY_RELAYS && address != NULL) {
         udp_send(peer->chat->udp, address, packet, len);
         path_traffic(&peer->path, every_way, now(peer));
+        if (every_way && way != NULL) {
+            path_missed(&peer->path, now(peer));
+        }
         if (by == PATH_BY_UDP && !every_way) {
             if (way != NULL) {
                 *way = by_udp;
@@ -93,7 +101,9 @@ int ways_transmit(void *user, const uint8_t *packet, size_t len, bool every_way,
     if (by == PATH_BY_RELAYS) {
         return error;
     }
-    note_way(way, (struct toxtcp_relay){.index = 0});
+    if (way != NULL) {
+        *way = error == TOXTCP_OK ? (struct session_way){.index = 0} : by_udp;
+    }
     return TOXTCP_OK;
 }
 
@@ -102,6 +112,9 @@ void ways_reported(void *user, struct session_way way, bool arrived, uint32_t co
     struct chat_peer *peer = user;
     struct toxtcp_relay relay = {.index = way.index, .generation = way.generation};
 
+    if (arrived && (way.generation == 0 || way.generation == by_udp.generation)) {
+        path_arrived(&peer->path);
+    }
     if (way.generation == 0 || way.generation == by_udp.generation) {
         return;
     }
@@ -259,14 +272,16 @@ void ways_addresses(void *user, const struct toxtcp_address *addresses, size_t c
     path_candidates(&peer->path, reached, reached_count, now(peer));
 }
 
-/* Other peers may reach us there too. */
+/* Other peers may reach us there too; or this one lies, and they shall not be kept busy with it. */
 static void take_outside_address(struct chat_peer *peer, const struct toxtcp_address *seen)
 {
     struct chat *chat = peer->chat;
+    bool too_soon = peer->outside_ms != TOXTCP_NEVER && now(peer) - peer->outside_ms < OUTSIDE_EVERY_MS;
 
-    if (seen->family == TOXTCP_FAMILY_NONE || !udp_seen_at(chat->udp, seen)) {
+    if (seen->family == TOXTCP_FAMILY_NONE || too_soon || !udp_seen_at(chat->udp, peer, seen)) {
         return;
     }
+    peer->outside_ms = now(peer);
     for (size_t i = 0; i < chat->peer_count; i++) {
         if (&chat->peers[i] != peer) {
             path_network_changed(&chat->peers[i].path, now(peer));
@@ -418,7 +433,7 @@ int ways_start(struct chat *chat, struct problem *problem)
 void ways_start_peer(struct chat_peer *peer)
 {
     path_init(&peer->path, &path_callbacks, peer);
-    peer->woken_ms = peer->absent_at_ms = TOXTCP_NEVER;
+    peer->woken_ms = peer->absent_at_ms = peer->outside_ms = TOXTCP_NEVER;
 }
 
 void ways_leave(struct chat *chat)
