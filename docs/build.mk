@@ -6,6 +6,8 @@ EXTRA_DIST += \
 	docs/figures.md \
 	docs/interop.md \
 	docs/protocol.md \
+	docs/simulation.md \
 	docs/symbols-ev.txt \
 	docs/symbols.txt \
-	docs/testing.md
+	docs/testing.md \
+	docs/trust.md
