@@ -39,6 +39,7 @@ static void check_route(const struct slot *slot)
 static void check_slot(const struct peer *peer, const struct slot *slot)
 {
     assert(slot->peer == peer);
+    assert(slot->state == SLOT_ONLINE || slot->trust.doubt == PATH_TRUSTED);
     (void)peer;
     if (!slot->relay) {
         assert(slot->state == SLOT_UNASKED && !slot->next && !slot->prev);
@@ -68,6 +69,7 @@ static void check_peer(const struct toxtcp_connections *connections, const struc
     assert(!toxtcp_public_key_equal(&peer->key, &connections->keys.public_key));
     assert(peer->primary < TOXTCP_PEER_RELAYS_MAX);
     assert(online == 0 || (online >> peer->primary & 1));
+    assert(peer->challenger < TOXTCP_PEER_RELAYS_MAX);
     assert(peer->blocked || !peer->unblocked);
     assert(peer->reported == peer_state(peer) || peer->report.listed);
     for (uint32_t i = 0; i < TOXTCP_PEER_RELAYS_MAX; i++) {
@@ -95,6 +97,7 @@ static void check_relay(const struct toxtcp_connections *connections, const stru
     assert(!relay->broken || (relay->phase <= RELAY_WAITING && relay->due.key == 0));
     assert(relay->phase != RELAY_STARTING || relay->due.key <= connections->now_ms + 1);
     assert((relay->phase == RELAY_CONNECTED) <= (relay->connected_at_ms != TOXTCP_NEVER));
+    assert(relay->phase == RELAY_CONNECTED || (!relay->silent && !relay->probe.out && relay->rtt_ms == UINT32_MAX));
     for (const struct slot *slot = relay->ties; slot; slot = slot->next) {
         assert(slot->relay == relay && slot->prev == before);
         before = slot;

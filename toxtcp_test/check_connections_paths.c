@@ -368,6 +368,40 @@ START_TEST(reports_of_nothing)
 }
 END_TEST
 
+/* --- Few relays --- */
+
+/* A third relay is opened for a peer that is online on two; on a battery it is not, until one of the two is gone. */
+START_TEST(mobile_is_content_with_two)
+{
+    struct toxtcp_connections_config config;
+
+    if (_i == 1) {
+        toxtcp_connections_config_mobile(&config);
+    } else {
+        toxtcp_connections_config_default(&config);
+        config.keep_connected = 2;
+    }
+    node_open(&alice, &config);
+    node_open(&bob, NULL);
+    bob_at_alice = node_add(&alice, &bob);
+    alice_at_bob = node_add(&bob, &alice);
+    for (uint32_t i = 0; i < 3; i++) {
+        (void)node_tie(&bob, alice_at_bob, i);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        (void)node_tie(&alice, bob_at_alice, i);
+    }
+    net_run(world.net, SECOND);
+    ck_assert_int_eq(toxtcp_peer_online_count(alice.connections, bob_at_alice), 2);
+    (void)node_tie(&alice, bob_at_alice, 2);
+    net_run(world.net, SECOND);
+    ck_assert_int_eq(toxtcp_peer_online_count(alice.connections, bob_at_alice), _i == 1 ? 2 : 3);
+    world_kill(0);
+    net_run(world.net, SECOND);
+    ck_assert_int_eq(toxtcp_peer_online_count(alice.connections, bob_at_alice), 2);
+}
+END_TEST
+
 /* --- Probes --- */
 
 /* Reads all that the client says, and answers its pings; and its probes, if so wished. */
@@ -489,6 +523,7 @@ int main(void)
     tcase_add_test(tests, doubt_ends_with_the_connection);
     tcase_add_test(tests, doubted_is_replaced);
     tcase_add_test(tests, reports_of_nothing);
+    tcase_add_loop_test(tests, mobile_is_content_with_two, 0, 2);
     tcase_add_loop_test(tests, probes_show_who_drops_oob, 0, 3);
     tcase_add_test(tests, probes_that_do_harm);
     suite_add_tcase(suite, tests);
