@@ -247,7 +247,9 @@ int toxtcp_peer_report_delivered(struct toxtcp_connections *connections, struct 
     slot->relay->proven_ms = now_ms;
     const bool blamed = slot->trust.rounds > 0;
     if (path_trust_proven(&slot->trust, count, now_ms)) {
-        relay_trust_credit(&slot->relay->trust, blamed ? TRUST_CREDIT_PROOF : 0, now_ms);
+        if (blamed) {
+            relay_trust_credit(&slot->relay->trust, TRUST_CREDIT_PROOF, now_ms);
+        }
         relay_judge_paths(slot->relay);
     }
     if (peer->mute) {
