@@ -41,7 +41,7 @@ struct stream {
     int answer;          /* to the dial: 0, or an error */
     bool to_be_accepted; /* the far process has not yet taken it from its kernel */
     bool dead;           /* nothing passes any more, ever */
-    uint32_t stalls;     /* nothing passes for now */
+    uint32_t stalls;     /* nothing passes while it is over 0 */
 };
 
 struct host {
