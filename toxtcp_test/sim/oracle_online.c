@@ -8,6 +8,8 @@
 enum { ONLINE_MS = 5000, ROUND_TRIPS = 6, ARRIVED_MS = 30000, SILENCE_EXTRA_MS = 5000 };
 /* Being told of a new network: at most so long before healing, or so long after it. */
 enum { TOLD_LATELY_MS = 3000, TOLD_EXTRA_MS = 5000 };
+/* A relay of ours finds a dead stream out by its ping, every 30 s, and 10 s without an answer. */
+enum { RELAY_SILENCE_MS = 45000 };
 
 static uint32_t honest_relays(const struct world *world)
 {
@@ -71,11 +73,40 @@ static uint32_t deceit_ms(const struct world *world, const struct sim_peer *peer
     return told ? TOLD_EXTRA_MS : silence_ms(&world->knobs);
 }
 
+static uint32_t count_liars(const struct world *world, const struct contact *contact)
+{
+    uint32_t count = 0;
+
+    for (uint32_t set = contact->ties & ~honest_relays(world); set; set &= set - 1) {
+        count++;
+    }
+    return count;
+}
+
+/* Honest relays that hold dead streams: to them somebody is online who has gone. */
+static uint32_t count_stale(const struct world *world, const struct contact *contact)
+{
+    uint32_t count = 0;
+
+    for (uint32_t r = 0; r < world->relay_count; r++) {
+        count += (contact->ties & honest_relays(world)) >> r & 1 && host_is_deceived(world->relays[r].host);
+    }
+    return count;
+}
+
+/* As many relays as one wants may say that the other is there, until their own pings show that it is not. */
+static uint32_t staleness_ms(const struct world *world, const struct contact *contact)
+{
+    return count_liars(world, contact) + count_stale(world, contact) >= world->knobs.config.relays_wanted
+               ? RELAY_SILENCE_MS
+               : 0;
+}
+
 static uint64_t due_at(const struct world *world, uint32_t i, uint32_t j, uint32_t relays)
 {
     const uint64_t ways = (uint64_t)slowest_ms(world, i, relays) + slowest_ms(world, j, relays);
-    const uint32_t deceit_i_ms = deceit_ms(world, &world->peers[i]);
-    const uint32_t deceit_j_ms = deceit_ms(world, &world->peers[j]);
+    const uint32_t deceit_i_ms = deceit_ms(world, &world->peers[i]) + staleness_ms(world, &world->peers[i].contacts[j]);
+    const uint32_t deceit_j_ms = deceit_ms(world, &world->peers[j]) + staleness_ms(world, &world->peers[j].contacts[i]);
 
     return world->heal_ms + ONLINE_MS + longest_wait_ms(&world->knobs) + 2 * ROUND_TRIPS * ways +
            (deceit_i_ms > deceit_j_ms ? deceit_i_ms : deceit_j_ms);
@@ -85,16 +116,6 @@ static bool are_online(const struct world *world, uint32_t i, uint32_t j)
 {
     return world->peers[i].contacts[j].state == TOXTCP_PEER_ONLINE &&
            world->peers[j].contacts[i].state == TOXTCP_PEER_ONLINE;
-}
-
-static uint32_t count_liars(const struct world *world, const struct contact *contact)
-{
-    uint32_t count = 0;
-
-    for (uint32_t set = contact->ties & ~honest_relays(world); set; set &= set - 1) {
-        count++;
-    }
-    return count;
 }
 
 /* Liars that say that the other is there are as many as one wants, so the others are closed: that is found out by those
