@@ -10,6 +10,9 @@ enum { ONLINE_MS = 5000, ROUND_TRIPS = 6, ARRIVED_MS = 30000, SILENCE_EXTRA_MS =
 enum { TOLD_LATELY_MS = 3000, TOLD_EXTRA_MS = 5000 };
 /* A relay of ours finds a dead stream out by its ping, every 30 s, and 10 s without an answer. */
 enum { RELAY_SILENCE_MS = 45000 };
+/* On slower lines than that, what the layer above sends can hold up a pong for so long that an honest relay gives the
+ * peer up. */
+enum { DROWNING_B_PER_MS = 60 };
 
 static uint32_t honest_relays(const struct world *world)
 {
@@ -136,6 +139,7 @@ static void begin_pair(struct world *world, uint32_t i, uint32_t j)
     }
     pair->judged = true;
     pair->online = are_online(world, i, j);
+    pair->offline_ms = TOXTCP_NEVER;
     pair->due_ms = due_at(world, i, j, relays);
     pair->queued[0] = world->flows[i][j].next;
     pair->queued[1] = world->flows[j][i].next;
@@ -200,16 +204,29 @@ static bool must_arrive(const struct world *world, uint32_t i, uint32_t j)
     return world->knobs.reports || (either & ~honest_relays(world)) == 0;
 }
 
+/* Until when a pair that was online may be offline again. */
+static uint64_t excused_until(const struct world *world, const struct pair_watch *pair)
+{
+    const bool drowns = pair->online && world->knobs.bytes_per_ms_min < DROWNING_B_PER_MS;
+
+    return drowns ? pair->offline_ms + (pair->due_ms - world->heal_ms) : 0;
+}
+
 static void look_at_pair(struct world *world, uint32_t i, uint32_t j)
 {
     struct pair_watch *pair = &world->pair_watches[i][j];
     const uint64_t now_ms = world->events.now_ms;
 
+    if (are_online(world, i, j)) {
+        pair->offline_ms = TOXTCP_NEVER;
+    } else if (pair->offline_ms == TOXTCP_NEVER) {
+        pair->offline_ms = now_ms;
+    }
     if (!pair->online && are_online(world, i, j)) {
         pair->online = true;
         histogram_add(&world->results->recovery, now_ms - world->heal_ms);
     }
-    if (now_ms >= pair->due_ms && !are_online(world, i, j)) {
+    if (now_ms >= pair->due_ms && !are_online(world, i, j) && now_ms >= excused_until(world, pair)) {
         trace_pair(world, i, j);
         trace_fail("online", "peer%u and peer%u are not online %" PRIu64 " ms after healing", i, j,
                    now_ms - world->heal_ms);

@@ -166,7 +166,8 @@ struct pair_watch {
     bool judged; /* it must be online, and stay so */
     bool online; /* it was */
     uint64_t due_ms;
-    uint32_t queued[2]; /* what each of the two had to say before, up to this sequence number */
+    uint64_t offline_ms; /* since when they are not online to each other; TOXTCP_NEVER: they are */
+    uint32_t queued[2];  /* what each of the two had to say before, up to this sequence number */
 };
 
 struct world {
