@@ -500,6 +500,94 @@ START_TEST(probes_that_do_harm)
 }
 END_TEST
 
+/* --- Round trips --- */
+
+/* Reads what has come; pings and routing requests are answered: the peer is there. */
+static void serve_peer(struct fake *fake)
+{
+    struct packet answer = {.id = 16};
+
+    while (fake_next(fake)) {
+        if (fake->packet.kind == WIRE_PING) {
+            answer.kind = WIRE_PONG;
+            memcpy(answer.ping_id, fake->packet.ping_id, sizeof answer.ping_id);
+            fake_send(fake, &answer);
+        } else if (fake->packet.kind == WIRE_ROUTING_REQUEST) {
+            answer.kind = WIRE_ROUTING_RESPONSE;
+            answer.key = fake->packet.key;
+            fake_send(fake, &answer);
+            answer.kind = WIRE_CONNECT;
+            fake_send(fake, &answer);
+        }
+    }
+}
+
+/* Whether packets to bob go through it now. */
+static bool is_primary(const struct fake *fake)
+{
+    const struct toxtcp_peer_info info = node_peer_info(&alice, bob_at_alice);
+    struct toxtcp_relay relay;
+
+    ck_assert_int_eq(toxtcp_relay_find(alice.connections, &fake->keys.public_key, &relay), TOXTCP_OK);
+    for (uint32_t i = 0; i < info.slot_count; i++) {
+        if (info.slots[i].primary) {
+            return info.slots[i].relay.index == relay.index;
+        }
+    }
+    return false;
+}
+
+/* Alice talks for a minute; the relay that is there first answers every `first_ms`, the other one every 5 ms. Returns
+ * when that took over, or 0. */
+static uint64_t talk_between(struct fake *first, struct fake *other, uint64_t first_ms)
+{
+    uint64_t taken_ms = 0;
+
+    for (uint64_t ms = 5; ms <= MINUTE; ms += 5) {
+        if (ms % first_ms == 0) {
+            serve_peer(first);
+        }
+        if (ms > SECOND) {
+            serve_peer(other);
+        }
+        if (ms % SECOND == 0) {
+            (void)node_send(&alice, bob_at_alice, "which way?");
+        }
+        net_run(world.net, 5);
+        if (taken_ms == 0 && is_primary(other)) {
+            taken_ms = ms;
+        }
+    }
+    return taken_ms;
+}
+
+/* "Replaced only when another is clearly better for some time": 0: it is, and takes over for good; 1: it is not. */
+START_TEST(clearly_better_takes_over)
+{
+    struct toxtcp_connections_config config;
+    const struct toxtcp_key_pair keys = net_keys(world.net);
+    struct fake relays[2];
+
+    toxtcp_connections_config_default(&config);
+    config.probe = false;
+    node_open(&alice, &config);
+    ck_assert_int_eq(toxtcp_peer_add(alice.connections, &keys.public_key, NULL, &bob_at_alice), TOXTCP_OK);
+    for (int i = 0; i < 2; i++) {
+        fake_open(&relays[i], (uint16_t)(998 + i));
+        const struct toxtcp_endpoint endpoint = {.address = relays[i].address};
+        ck_assert_int_eq(
+            toxtcp_peer_add_relay(alice.connections, bob_at_alice, &endpoint, &relays[i].keys.public_key, NULL),
+            TOXTCP_OK);
+    }
+    const uint64_t taken_ms = talk_between(&relays[0], &relays[1], _i == 0 ? 200 : 10);
+    ck_assert(is_primary(&relays[_i == 0 ? 1 : 0]));
+    ck_assert_uint_ge(taken_ms, _i == 0 ? 11 * SECOND : 0);
+    ck_assert_uint_le(taken_ms, _i == 0 ? 30 * SECOND : 0);
+    fake_close(&relays[0]);
+    fake_close(&relays[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("connections_paths");
@@ -526,6 +614,7 @@ int main(void)
     tcase_add_loop_test(tests, mobile_is_content_with_two, 0, 2);
     tcase_add_loop_test(tests, probes_show_who_drops_oob, 0, 3);
     tcase_add_test(tests, probes_that_do_harm);
+    tcase_add_loop_test(tests, clearly_better_takes_over, 0, 2);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
