@@ -102,6 +102,7 @@ struct relay {
     uint64_t next_dial_ms;    /* not before; TOXTCP_NEVER while `broken` */
     uint64_t hope_ms;         /* from when on it is retried hard, if that is wanted; TOXTCP_NEVER: from the next dial */
     uint64_t ask_again_ms;    /* when routes that could not be asked for are tried again */
+    uint64_t judge_ms;        /* while it is connected: when time alone may leave it without a purpose */
     uint32_t attempt_count;   /* dials since it was connected last */
     uint32_t failures;        /* in a row, for the backoff */
     uint64_t proven_ms;       /* when something arrived through it last, for any peer */
@@ -117,7 +118,6 @@ struct relay {
     bool silent;  /* late with an answer */
     bool broken;  /* since the last expire, which knows the time, chooses when to dial again */
     bool crowded; /* a slot found no room among the routes */
-    bool judged;  /* its settling changes nothing any more: it is settled and reviewed, or would stay anyway */
     UT_hash_handle hh;
 };
 
@@ -184,6 +184,8 @@ void slot_ask(struct slot *slot);
 
 /* Whether nothing speaks against the way through this slot, on which the peer is online. */
 bool slot_is_good(const struct slot *slot);
+/* When time alone makes a path good that is not. TOXTCP_NEVER: it does not, or the path is good. */
+uint64_t slot_good_at(const struct slot *slot);
 /* Chooses the primary anew: what speaks for or against a way has changed. */
 void peer_elect(struct peer *peer);
 /* A relay's silence or trust has changed, or its round trip was measured: its peers may want another primary. */

@@ -1,5 +1,6 @@
 /* The way of a packet to a peer: which relay carries it, and what is learned of that. SPDX-License-Identifier: ISC */
 #include "connections_private.h"
+#include "moment.h"
 
 /* When a trial fails, a relay is not blamed if so lately something arrived through it for anybody. */
 enum { BLAMELESS_MS = 45000 };
@@ -25,6 +26,22 @@ bool slot_is_good(const struct slot *slot)
 {
     /* A relay that is late is judged when that is settled, so that none is opened and closed again for it. */
     return slot->state == SLOT_ONLINE && !is_poor(slot);
+}
+
+uint64_t slot_good_at(const struct slot *slot)
+{
+    uint64_t good_ms = 0;
+
+    if (slot->state != SLOT_ONLINE || !is_poor(slot)) {
+        return TOXTCP_NEVER;
+    }
+    if (path_trust_is_doubted(&slot->trust, relay_now(slot->relay))) {
+        good_ms = path_trust_restored_at(&slot->trust);
+    }
+    if (relay_trust_is_demoted(&slot->relay->trust, relay_now(slot->relay))) {
+        good_ms = later(good_ms, relay_trust_restored_at(&slot->relay->trust));
+    }
+    return good_ms;
 }
 
 static void view_paths(const struct peer *peer, struct path_view paths[TOXTCP_PEER_RELAYS_MAX])

@@ -95,6 +95,7 @@ static struct relay *make(struct toxtcp_connections *connections, const struct t
     relay->connected_at_ms = TOXTCP_NEVER;
     relay->hope_ms = TOXTCP_NEVER;
     relay->ask_again_ms = TOXTCP_NEVER;
+    relay->judge_ms = TOXTCP_NEVER;
     relay->rtt_ms = UINT32_MAX;
     relay->phase = RELAY_ASLEEP;
     relay->reported = TOXTCP_RELAY_SLEEPING;
@@ -239,8 +240,7 @@ static uint64_t due_at(const struct relay *relay)
     case RELAY_DIALLED:
         return toxtcp_client_deadline(relay->client);
     case RELAY_CONNECTED:
-        return earlier(earlier(toxtcp_client_deadline(relay->client), relay->ask_again_ms),
-                       relay->judged ? TOXTCP_NEVER : settles_at(relay));
+        return earlier(earlier(toxtcp_client_deadline(relay->client), relay->ask_again_ms), relay->judge_ms);
     default:
         return TOXTCP_NEVER;
     }
@@ -392,7 +392,7 @@ static void dial(struct relay *relay)
         relay->hope_ms = connections->now_ms;
     }
     relay->fresh = false;
-    relay->judged = false;
+    relay->judge_ms = TOXTCP_NEVER;
     relay->connected_at_ms = TOXTCP_NEVER;
     int error = toxtcp_client_new(connections->env, driver, &connections->config.client, &connections->keys,
                                   &relay->key, &relay_client_callbacks, relay, connections->now_ms, &relay->client);
@@ -432,7 +432,8 @@ static void run(struct relay *relay)
     if (relay->broken) {
         choose_next_dial(relay);
     }
-    if (relay_is_settled(relay) && !relay->judged) {
+    if (relay->phase == RELAY_CONNECTED && relay->judge_ms <= connections->now_ms) {
+        relay->judge_ms = TOXTCP_NEVER;
         /* All, so that of several that may be closed now the right ones are. */
         connections->review_all = true;
     }
@@ -464,15 +465,21 @@ void relay_touch(struct relay *relay)
     worklist_add(&relay->connections->reviews, &relay->review, relay->connections->turn);
 }
 
+static bool slot_serves(const struct slot *slot)
+{
+    const struct peer *peer = slot->peer;
+
+    return relay_choice_serves(peer->asleep, slot_is_good(slot), count_good_paths(peer),
+                               slot->relay->connections->config.relays_wanted);
+}
+
 /* What its peers are to it, up to the first that it serves: that is enough. */
 static void view_ties(const struct relay *relay, struct relay_view *view)
 {
     view->named = relay->ties != NULL;
     for (const struct slot *slot = relay->ties; slot && !view->serves; slot = slot->next) {
-        const struct peer *peer = slot->peer;
-        view->awake |= !peer->asleep;
-        view->serves = relay_choice_serves(peer->asleep, slot_is_good(slot), count_good_paths(peer),
-                                           relay->connections->config.relays_wanted);
+        view->awake |= !slot->peer->asleep;
+        view->serves = slot_serves(slot);
     }
 }
 
@@ -526,11 +533,32 @@ static void put_to_sleep(struct relay *relay)
     relay_set_phase(relay, RELAY_ASLEEP);
 }
 
-/* Then its settling is no reason to wake up. Should it lose its purpose later, it is reviewed for that. */
+/* If it would stay anyway, its settling is no reason to wake up. */
 static bool stays_when_settled(struct relay_view view, const struct relay_totals *totals)
 {
     view.settled = true;
     return relay_choice_verdict(&view, totals) == RELAY_STAY;
+}
+
+/* When a relay that is open because its peer has too few good paths may lose that purpose by time alone: a doubt of
+ * another path ends. Whatever else takes its purpose makes for a review. */
+static uint64_t useless_at(const struct relay *relay)
+{
+    uint64_t useless_ms = TOXTCP_NEVER;
+    const struct slot *slot = relay->ties;
+
+    while (slot && !slot_serves(slot)) {
+        slot = slot->next;
+    }
+    for (uint32_t i = 0; slot && !slot_is_good(slot) && i < TOXTCP_PEER_RELAYS_MAX; i++) {
+        useless_ms = earlier(useless_ms, slot_good_at(&slot->peer->slots[i]));
+    }
+    return useless_ms;
+}
+
+static uint64_t judge_at(const struct relay *relay, const struct relay_view *view, const struct relay_totals *totals)
+{
+    return view->settled || stays_when_settled(*view, totals) ? useless_at(relay) : settles_at(relay);
 }
 
 void relay_review(struct relay *relay)
@@ -539,7 +567,7 @@ void relay_review(struct relay *relay)
     const struct relay_totals totals = totals_of(relay->connections);
 
     if (relay->phase == RELAY_CONNECTED) {
-        relay->judged = view.settled || stays_when_settled(view, &totals);
+        relay->judge_ms = judge_at(relay, &view, &totals);
         relay_rekey(relay);
     }
     switch (relay_choice_verdict(&view, &totals)) {

@@ -41,6 +41,14 @@ bool relay_trust_is_demoted(const struct relay_trust *trust, uint64_t now_ms)
     return trust->demoted && relay_trust_score(trust, now_ms) < TRUST_RESTORED_FROM;
 }
 
+uint64_t relay_trust_restored_at(const struct relay_trust *trust)
+{
+    const uint32_t allowed = TOXTCP_SCORE_MAX - TRUST_RESTORED_FROM;
+    const uint32_t excess = trust->blame > allowed ? trust->blame - allowed : 0;
+
+    return trust->at_ms + (uint64_t)excess * FORGIVE_MS;
+}
+
 static void set_blame(struct relay_trust *trust, uint32_t blame, uint64_t now_ms)
 {
     const bool demoted = relay_trust_is_demoted(trust, now_ms);
@@ -119,6 +127,11 @@ void path_trust_take(struct path_trust *trust)
 bool path_trust_is_doubted(const struct path_trust *trust, uint64_t now_ms)
 {
     return trust->doubt == PATH_LOSSY ? now_ms < trust->try_ms : trust->doubt != PATH_TRUSTED;
+}
+
+uint64_t path_trust_restored_at(const struct path_trust *trust)
+{
+    return trust->doubt == PATH_LOSSY ? trust->try_ms : TOXTCP_NEVER;
 }
 
 bool path_trust_is_barren(const struct path_trust *trust, uint64_t now_ms)

@@ -35,6 +35,8 @@ struct relay_trust {
 
 uint8_t relay_trust_score(const struct relay_trust *trust, uint64_t now_ms);
 bool relay_trust_is_demoted(const struct relay_trust *trust, uint64_t now_ms);
+/* Of one that is demoted: when it is so no more, if nothing happens. */
+uint64_t relay_trust_restored_at(const struct relay_trust *trust);
 void relay_trust_blame(struct relay_trust *trust, uint32_t points, uint64_t now_ms);
 void relay_trust_credit(struct relay_trust *trust, uint32_t points, uint64_t now_ms);
 
@@ -69,6 +71,8 @@ void path_trust_lost(struct path_trust *trust, uint32_t packets, uint64_t now_ms
 void path_trust_take(struct path_trust *trust);
 
 bool path_trust_is_doubted(const struct path_trust *trust, uint64_t now_ms);
+/* Of one that is doubted: when it is so no more, if nothing happens. TOXTCP_NEVER: time alone does not help. */
+uint64_t path_trust_restored_at(const struct path_trust *trust);
 /* For some time losses are reported, and no arrival. */
 bool path_trust_is_barren(const struct path_trust *trust, uint64_t now_ms);
 /* Too much is lost between arrivals. */

@@ -341,6 +341,25 @@ START_TEST(doubted_is_replaced)
 }
 END_TEST
 
+/* The doubt of one that loses ends with time alone; then the one that stood in for it is closed. */
+START_TEST(stand_in_is_closed)
+{
+    meet(3, &bob_at_alice, &alice_at_bob);
+    (void)node_tie(&alice, bob_at_alice, 3);
+    (void)node_tie(&bob, alice_at_bob, 3);
+    const int loser = node_primary(&alice, bob_at_alice);
+    for (int i = 0; i < 200; i++) {
+        (void)talk_once(i % 10 == 0 ? loser : NONE);
+    }
+    net_run(world.net, 5 * MINUTE);
+    ck_assert(is_doubted((uint32_t)loser));
+    ck_assert_int_eq(node_relay_state(&alice, 3), TOXTCP_RELAY_CONNECTED);
+    net_run(world.net, 5 * MINUTE + SECOND);
+    ck_assert(!is_doubted((uint32_t)loser));
+    ck_assert_int_ne(node_relay_state(&alice, 3), TOXTCP_RELAY_CONNECTED);
+}
+END_TEST
+
 START_TEST(reports_of_nothing)
 {
     const struct toxtcp_peer nobody = {0};
@@ -610,6 +629,7 @@ int main(void)
     tcase_add_test(tests, all_lose);
     tcase_add_test(tests, doubt_ends_with_the_connection);
     tcase_add_test(tests, doubted_is_replaced);
+    tcase_add_test(tests, stand_in_is_closed);
     tcase_add_test(tests, reports_of_nothing);
     tcase_add_loop_test(tests, mobile_is_content_with_two, 0, 2);
     tcase_add_loop_test(tests, probes_show_who_drops_oob, 0, 3);

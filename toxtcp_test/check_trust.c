@@ -33,6 +33,7 @@ START_TEST(blame_demotes_and_time_heals)
     /* Demoted until 75, so that it does not flap: 35 points of half a minute each. */
     ck_assert(relay_trust_is_demoted(&trust, START + 35 * 30 * SECOND - 1));
     ck_assert(!relay_trust_is_demoted(&trust, START + 35 * 30 * SECOND));
+    ck_assert_uint_eq(relay_trust_restored_at(&trust), START + 35 * 30 * SECOND);
     ck_assert_uint_eq(relay_trust_score(&trust, START + 60 * 30 * SECOND), TOXTCP_SCORE_MAX);
     ck_assert_uint_eq(relay_trust_score(&trust, START + 1000 * MINUTE), TOXTCP_SCORE_MAX);
 }

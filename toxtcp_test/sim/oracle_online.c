@@ -64,6 +64,12 @@ static uint32_t longest_wait_ms(const struct knobs *knobs)
     return knobs->config.reconnect_hard_max_ms + knobs->config.reconnect_hard_max_ms / 4;
 }
 
+/* The same for a peer that is online somewhere. */
+static uint32_t leisurely_wait_ms(const struct knobs *knobs)
+{
+    return knobs->config.reconnect_max_ms + knobs->config.reconnect_max_ms / 4;
+}
+
 /* How much longer it takes for a peer that holds dead streams for good. One that is told of a new network finds out at
  * once. */
 static uint32_t deceit_ms(const struct world *world, const struct sim_peer *peer)
@@ -121,6 +127,37 @@ static bool are_online(const struct world *world, uint32_t i, uint32_t j)
            world->peers[j].contacts[i].state == TOXTCP_PEER_ONLINE;
 }
 
+/* The relays on which one takes the other for online. */
+static uint32_t online_relays(const struct contact *contact)
+{
+    const struct toxtcp_connections *connections = contact->owner->connections;
+    struct toxtcp_relay_info relay;
+    struct toxtcp_peer_info info;
+    uint32_t set = 0;
+
+    if (toxtcp_peer_get_info(connections, contact->handle, &info) != TOXTCP_OK) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < info.slot_count; i++) {
+        const struct toxtcp_slot_info *slot = &info.slots[i];
+        if (slot->status == TOXTCP_SLOT_ONLINE &&
+            toxtcp_relay_get_info(connections, slot->relay, &relay) == TOXTCP_OK) {
+            set |= (uint32_t)1 << relay.address.ip[3];
+        }
+    }
+    return set;
+}
+
+/* Whether one is online for the other by the grace of a liar, while no honest relay serves both. */
+static bool are_deceived(const struct world *world, uint32_t i, uint32_t j)
+{
+    const uint32_t a = online_relays(&world->peers[i].contacts[j]);
+    const uint32_t b = online_relays(&world->peers[j].contacts[i]);
+    const uint32_t honest = honest_relays(world);
+
+    return (a & b & honest) == 0 && ((a | b) & ~honest) != 0;
+}
+
 /* Liars that say that the other is there are as many as one wants, so the others are closed: that is found out by those
  * who talk, not by all. */
 static bool may_be_content(const struct world *world, const struct contact *contact)
@@ -140,6 +177,7 @@ static void begin_pair(struct world *world, uint32_t i, uint32_t j)
     pair->judged = true;
     pair->online = are_online(world, i, j);
     pair->offline_ms = TOXTCP_NEVER;
+    pair->let_down_ms = TOXTCP_NEVER;
     pair->due_ms = due_at(world, i, j, relays);
     pair->queued[0] = world->flows[i][j].next;
     pair->queued[1] = world->flows[j][i].next;
@@ -204,28 +242,56 @@ static bool must_arrive(const struct world *world, uint32_t i, uint32_t j)
     return world->knobs.reports || (either & ~honest_relays(world)) == 0;
 }
 
-/* Until when a pair that was online may be offline again. */
-static uint64_t excused_until(const struct world *world, const struct pair_watch *pair)
+/* By their rate, or by a buffer that is small for the round trip. */
+static bool lines_are_slow(const struct knobs *knobs)
 {
-    const bool drowns = pair->online && world->knobs.bytes_per_ms_min < DROWNING_B_PER_MS;
-
-    return drowns ? pair->offline_ms + (pair->due_ms - world->heal_ms) : 0;
+    return knobs->bytes_per_ms_min < DROWNING_B_PER_MS ||
+           knobs->buffer_min < DROWNING_B_PER_MS * 2 * knobs->latency_max_ms;
 }
 
-static void look_at_pair(struct world *world, uint32_t i, uint32_t j)
+/* Until when a pair may be offline although it is due. One that a liar deceives dials the other relays at leisure; when
+ * that ends it dials them hard, and gets the time for that, once. */
+static uint64_t excused_until(const struct world *world, const struct pair_watch *pair)
+{
+    const uint64_t term_ms = pair->due_ms - world->heal_ms;
+
+    if (pair->online && lines_are_slow(&world->knobs)) {
+        return pair->offline_ms + term_ms;
+    }
+    if (pair->deceived) {
+        return pair->due_ms + leisurely_wait_ms(&world->knobs);
+    }
+    return pair->let_down_ms != TOXTCP_NEVER ? pair->let_down_ms + term_ms : 0;
+}
+
+static void note_pair(struct world *world, uint32_t i, uint32_t j)
 {
     struct pair_watch *pair = &world->pair_watches[i][j];
     const uint64_t now_ms = world->events.now_ms;
+    const bool online = are_online(world, i, j);
+    const bool was_deceived = pair->deceived;
 
-    if (are_online(world, i, j)) {
+    pair->deceived = are_deceived(world, i, j);
+    if (was_deceived && !pair->deceived && !online && pair->let_down_ms == TOXTCP_NEVER) {
+        pair->let_down_ms = now_ms;
+    }
+    if (online) {
         pair->offline_ms = TOXTCP_NEVER;
     } else if (pair->offline_ms == TOXTCP_NEVER) {
         pair->offline_ms = now_ms;
     }
-    if (!pair->online && are_online(world, i, j)) {
+    if (!pair->online && online) {
         pair->online = true;
         histogram_add(&world->results->recovery, now_ms - world->heal_ms);
     }
+}
+
+static void look_at_pair(struct world *world, uint32_t i, uint32_t j)
+{
+    const struct pair_watch *pair = &world->pair_watches[i][j];
+    const uint64_t now_ms = world->events.now_ms;
+
+    note_pair(world, i, j);
     if (now_ms >= pair->due_ms && !are_online(world, i, j) && now_ms >= excused_until(world, pair)) {
         trace_pair(world, i, j);
         trace_fail("online", "peer%u and peer%u are not online %" PRIu64 " ms after healing", i, j,

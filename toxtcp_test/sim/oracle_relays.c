@@ -65,7 +65,9 @@ static void look_at_relay(struct sim_peer *peer, uint32_t index, const struct to
     struct world *world = peer->world;
     uint64_t *since_ms = &world->idle_since_ms[peer->index][index];
     const uint64_t now_ms = world->events.now_ms;
-    const uint64_t patience_ms = GRACE_MS + world->knobs.config.useless_after_ms;
+    const struct toxtcp_connections_config *config = &world->knobs.config;
+    /* What ends with time alone is noticed at the next pong. */
+    const uint64_t patience_ms = GRACE_MS + config->useless_after_ms + config->client.ping_interval_ms;
 
     if (is_needed(peer, relay, use)) {
         *since_ms = now_ms;

@@ -132,7 +132,7 @@ static void heal(struct world *world)
     faults_heal(world);
     for (uint32_t i = 0; i < PEERS_MAX; i++) {
         for (uint32_t j = 0; j < RELAYS_MAX; j++) {
-            world->idle_since_ms[i][j] = world->heal_ms;
+            world->idle_since_ms[i][j] = world->heal_ms + RELAYS_LOOK_MS;
         }
     }
     oracle_online_begin(world);

@@ -163,11 +163,13 @@ struct watch {
 
 /* A pair, after healing. */
 struct pair_watch {
-    bool judged; /* it must be online, and stay so */
-    bool online; /* it was */
+    bool judged;   /* it must be online, and stay so */
+    bool online;   /* it was */
+    bool deceived; /* when last looked at: by a liar alone one is online for the other */
     uint64_t due_ms;
-    uint64_t offline_ms; /* since when they are not online to each other; TOXTCP_NEVER: they are */
-    uint32_t queued[2];  /* what each of the two had to say before, up to this sequence number */
+    uint64_t offline_ms;  /* since when they are not online to each other; TOXTCP_NEVER: they are */
+    uint64_t let_down_ms; /* when they first ceased to be deceived and were offline; TOXTCP_NEVER: never */
+    uint32_t queued[2];   /* what each of the two had to say before, up to this sequence number */
 };
 
 struct world {
