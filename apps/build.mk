@@ -15,6 +15,8 @@ apps_libcommon_la_CFLAGS = $(apps_cflags)
 apps_libcommon_la_SOURCES = \
 	apps/common/address_text.c \
 	apps/common/address_text.h \
+	apps/common/histogram.c \
+	apps/common/histogram.h \
 	apps/common/keys_file.c \
 	apps/common/keys_file.h \
 	apps/common/problem.c \
@@ -67,16 +69,6 @@ toxtcp_chat_LDFLAGS = $(apps_ldflags)
 toxtcp_chat_LDADD = apps/libchat.la apps/libcommon.la $(apps_libs)
 toxtcp_chat_SOURCES = apps/chat/main.c
 
-bin_PROGRAMS += toxtcp-relay
-toxtcp_relay_CPPFLAGS = $(apps_cppflags)
-toxtcp_relay_CFLAGS = $(apps_cflags)
-toxtcp_relay_LDFLAGS = $(apps_ldflags)
-toxtcp_relay_LDADD = apps/libcommon.la $(apps_libs)
-toxtcp_relay_SOURCES = \
-	apps/relay/main.c \
-	apps/relay/options.c \
-	apps/relay/options.h
-
 # What the demonstration cuts UDP with; not installed.
 noinst_PROGRAMS = toxtcp-demo-gate
 toxtcp_demo_gate_CPPFLAGS = -D_GNU_SOURCE
@@ -84,8 +76,7 @@ toxtcp_demo_gate_LDADD =
 toxtcp_demo_gate_SOURCES = apps/demo/gate.c
 
 dist_man1_MANS = \
-	docs/toxtcp-chat.1 \
-	docs/toxtcp-relay.1
+	docs/toxtcp-chat.1
 endif
 
 EXTRA_DIST += \

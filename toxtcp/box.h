@@ -3,8 +3,8 @@
  *
  * A stream is one direction of a channel: crypto_box with a nonce that counts up, made cheaper. XSalsa20 is HSalsa20 of
  * the nonce's first 16 bytes, which gives a sub-key, then Salsa20 with the last 8. The first 16 change once in 2^64
- * packets, so the sub-key is kept; and one Salsa20 pass over 32 zero bytes and the message together yields both the key
- * for the MAC and the ciphertext. The bytes are those of crypto_box_easy(). */
+ * packets, so the sub-key is kept; and one piece of the Salsa20 stream yields both the key for the MAC and what is
+ * combined with the text. The bytes are those of crypto_box_easy(). */
 #ifndef TOXTCP_PRIVATE_BOX_H
 #define TOXTCP_PRIVATE_BOX_H
 
@@ -32,10 +32,9 @@ struct box_stream {
     struct box_nonce nonce; /* of the next packet */
 };
 
-/* Room that box_stream_seal() and _open() need before a plaintext. */
+/* A plaintext, and room before it in which a message for another server is made of it where it lies. */
 enum { BOX_HEADROOM = 32 };
 
-/* A plaintext with that room. `headroom` holds nothing of worth before a call, nothing at all (zeros) after it. */
 struct box_plain {
     uint8_t headroom[BOX_HEADROOM];
     uint8_t bytes[WIRE_PLAIN_MAX];
@@ -54,12 +53,11 @@ int box_open_once(uint8_t *out, const uint8_t *box, size_t len, const struct box
 
 void box_stream_init(struct box_stream *stream, const struct box_shared_key *shared, const struct box_nonce *nonce);
 
-/* Seals `len` bytes of `plain` to `out` (WIRE_MAC_SIZE + len) and counts the nonce up. The 16 bytes before `out` must
- * be writable; they are as before afterwards. `plain` keeps its bytes, so that it can be sealed again. */
-void box_stream_seal(struct box_stream *stream, uint8_t *out, struct box_plain *plain, size_t len);
+/* Seals `len` bytes of `plain` to `out` (WIRE_MAC_SIZE + len) and counts the nonce up. */
+void box_stream_seal(struct box_stream *stream, uint8_t *out, const struct box_plain *plain, size_t len);
 
-/* Opens a box of `len` bytes (WIRE_BOX_MIN..WIRE_BOX_MAX) to `plain` and counts the nonce up. The 16 bytes before `box`
- * must be readable. Errors: TOXTCP_ERR_PROTOCOL. */
+/* Opens a box of `len` bytes (WIRE_BOX_MIN..WIRE_BOX_MAX) to `plain` and counts the nonce up. Errors:
+ * TOXTCP_ERR_PROTOCOL; `plain` is as before then. */
 int box_stream_open(struct box_stream *stream, struct box_plain *plain, const uint8_t *box, size_t len);
 
 /* Adds one, big-endian, wrapping at the top. */

@@ -16,15 +16,13 @@ static void move_to(struct buffer *buffer, uint8_t *block, size_t size)
 {
     const size_t len = buffer_len(buffer);
 
-    /* box_stream_open() reads the margin; whatever it holds cancels out, but it must hold something. */
-    memset(block, 0, BUFFER_MARGIN);
     if (len > 0) {
-        memmove(block + BUFFER_MARGIN, buffer->block + buffer->front, len);
+        memmove(block, buffer->block + buffer->front, len);
     }
     buffer->block = block;
     buffer->size = (uint32_t)size;
-    buffer->front = BUFFER_MARGIN;
-    buffer->end = (uint32_t)(BUFFER_MARGIN + len);
+    buffer->front = 0;
+    buffer->end = (uint32_t)len;
 }
 
 uint8_t *buffer_reserve(struct buffer *buffer, struct toxtcp_env *env, size_t len)
@@ -32,7 +30,7 @@ uint8_t *buffer_reserve(struct buffer *buffer, struct toxtcp_env *env, size_t le
     if (buffer->block && buffer->size - buffer->end >= len) {
         return buffer->block + buffer->end;
     }
-    size_t need = BUFFER_MARGIN + buffer_len(buffer) + len;
+    size_t need = buffer_len(buffer) + len;
     /* Moving down in the block pays only when half of it is free: else every byte might move for every packet. */
     if (buffer->block && need <= buffer->size / 2) {
         move_to(buffer, buffer->block, buffer->size);

@@ -9,13 +9,10 @@
 
 #include "env.h"
 
-/* Before the first byte there is always so much room that belongs to the buffer: box_seal() scribbles there. */
-enum { BUFFER_MARGIN = 16 };
-
 struct buffer {
     uint8_t *block;
     uint32_t size;  /* of the block */
-    uint32_t front; /* first byte; at least BUFFER_MARGIN while there is a block */
+    uint32_t front; /* first byte */
     uint32_t end;   /* after the last byte */
 };
 

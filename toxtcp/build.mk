@@ -58,6 +58,8 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/packet.h \
 	toxtcp/peer_paths.c \
 	toxtcp/peers.c \
+	toxtcp/rate.c \
+	toxtcp/rate.h \
 	toxtcp/relay_calls.c \
 	toxtcp/relay_choice.c \
 	toxtcp/relay_choice.h \
@@ -67,8 +69,11 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/routes.c \
 	toxtcp/routes.h \
 	toxtcp/server.c \
+	toxtcp/server_check.c \
+	toxtcp/server_mesh.c \
 	toxtcp/server_private.h \
 	toxtcp/server_relay.c \
+	toxtcp/server_time.c \
 	toxtcp/sources.c \
 	toxtcp/sources.h \
 	toxtcp/table.h \

@@ -107,8 +107,8 @@ static int fill_tail(struct channel *channel, struct toxtcp_env *env, struct cha
     return TOXTCP_OK;
 }
 
-/* Finds the next whole message: where it lies in the input, or in the tail when it was cut, or when the bytes
- * before it, which box_stream_open() reads, would not be the input's. Its length, 0 if it is not all there. */
+/* Finds the next whole message: where it lies in the input, or in the tail when it was cut. Its length, 0 if it is not
+ * all there. */
 static int next_message(struct channel *channel, struct toxtcp_env *env, struct channel_input *input,
                         const uint8_t **message)
 {
@@ -121,7 +121,7 @@ static int next_message(struct channel *channel, struct toxtcp_env *env, struct 
             return 0;
         }
         const int len = message_len(channel, rest, rest_len);
-        if (len < 0 || (input->used >= BUFFER_MARGIN && (size_t)len <= rest_len)) {
+        if (len < 0 || (size_t)len <= rest_len) {
             *message = rest;
             input->used += len < 0 ? 0 : (size_t)len;
             return len;

@@ -61,7 +61,7 @@ static void settle_and_leave(struct toxtcp_link *link)
 /* Tells the driver that there is output, once until all is written. */
 static void announce_output(struct toxtcp_link *link)
 {
-    if (!link->output_said && buffer_len(&link->channel.out) > 0) {
+    if (!link->output_said && link_waiting(link) > 0) {
         link->output_said = true;
         link->driver->output_ready(link->driver->user, link);
     }
@@ -74,6 +74,29 @@ void link_ask_attention(struct toxtcp_link *link)
     }
 }
 
+static size_t output_size(const struct toxtcp_link *link)
+{
+    return link->channel.out.size;
+}
+
+/* What was done may have taken or given back the output's block, which had `old_size`. */
+static void note_output(struct toxtcp_link *link, size_t old_size)
+{
+    const size_t size = output_size(link);
+
+    if (size != old_size && link->owner->output_resized) {
+        link->owner->output_resized(link, old_size, size);
+    }
+}
+
+static void free_channel(struct toxtcp_link *link)
+{
+    const size_t old_size = output_size(link);
+
+    channel_free(&link->channel, link->env);
+    note_output(link, old_size);
+}
+
 void link_close(struct toxtcp_link *link)
 {
     if (link->state == LINK_CLOSED) {
@@ -84,7 +107,7 @@ void link_close(struct toxtcp_link *link)
     if (known) {
         link->driver->close(link->driver->user, link);
     }
-    channel_free(&link->channel, link->env);
+    free_channel(link);
 }
 
 void link_fail(struct toxtcp_link *link, int error, uint64_t now_ms)
@@ -133,7 +156,7 @@ static int handle_packet(struct toxtcp_link *link, struct box_plain *plain, size
 static int handle_opened(struct toxtcp_link *link, const struct toxtcp_public_key *remote_key, uint64_t now_ms)
 {
     link->state = LINK_OPEN;
-    announce_output(link); /* the relay's response */
+    announce_output(link);
     return link->owner->opened(link, remote_key, now_ms);
 }
 
@@ -143,9 +166,11 @@ static int handle_next(struct toxtcp_link *link, struct channel_input *input, st
     struct toxtcp_public_key remote_key;
     size_t len = 0;
     const struct toxtcp_key_pair *keys = link->owner->keys ? link->owner->keys(link) : NULL;
+    const size_t old_size = output_size(link);
     const int event = channel_next(&link->channel, link->env, input, keys, &remote_key, plain, &len);
     int error = event;
 
+    note_output(link, old_size); /* the relay's response */
     if (event == CHANNEL_PACKET) {
         error = handle_packet(link, plain, len, now_ms);
     } else if (event == CHANNEL_OPENED) {
@@ -173,6 +198,8 @@ int toxtcp_link_recv(struct toxtcp_link *link, const uint8_t *bytes, size_t len,
         link_fail(link, more, now_ms);
     } else if (link->state == LINK_CLOSED) {
         more = TOXTCP_ERR_SHUT_DOWN;
+    } else if (link->owner->received) {
+        link->owner->received(link, len, now_ms);
     }
     settle_and_leave(link);
     return more;
@@ -192,26 +219,55 @@ void toxtcp_link_closed(struct toxtcp_link *link, int error, uint64_t now_ms)
     env_log(link->env, "link over: %s", toxtcp_strerror(error));
     link_enter(link);
     link->state = LINK_CLOSED;
-    channel_free(&link->channel, link->env);
+    free_channel(link);
     link->owner->closed(link, error, now_ms);
     (void)link_leave(link);
+}
+
+bool toxtcp_link_is_open(const struct toxtcp_link *link)
+{
+    return link->state == LINK_OPEN;
+}
+
+size_t link_waiting(const struct toxtcp_link *link)
+{
+    return buffer_len(&link->channel.out);
+}
+
+void link_want_room(struct toxtcp_link *link)
+{
+    link->send_refused = true;
+}
+
+void link_want_input(struct toxtcp_link *link, bool wanted)
+{
+    if (link->state == LINK_CLOSED || link->input_unwanted == !wanted) {
+        return;
+    }
+    link->input_unwanted = !wanted;
+    if (link->driver->want_input) {
+        link->driver->want_input(link->driver->user, link, wanted);
+    }
 }
 
 size_t toxtcp_link_output(const struct toxtcp_link *link, const uint8_t **bytes)
 {
     *bytes = buffer_peek(&link->channel.out);
-    return buffer_len(&link->channel.out);
+    return link_waiting(link);
 }
 
 void toxtcp_link_sent(struct toxtcp_link *link, size_t len, uint64_t now_ms)
 {
+    const size_t old_size = output_size(link);
+
     assert(link->busy == 0);
     buffer_consume(&link->channel.out, link->env, len);
+    note_output(link, old_size);
     if (link->choked_at_ms < now_ms && len > 0) {
         link->drained_at_ms = now_ms;
     }
     link->choked_at_ms = TOXTCP_NEVER;
-    if (buffer_len(&link->channel.out) == 0) {
+    if (link_waiting(link) == 0) {
         link->output_said = false;
     } else {
         link->choked_at_ms = now_ms;
@@ -219,7 +275,7 @@ void toxtcp_link_sent(struct toxtcp_link *link, size_t len, uint64_t now_ms)
     link_enter(link);
     link->now_ms = now_ms;
     /* Half of the room, so that a sender is not woken for every packet. */
-    if (link->send_refused && link->state == LINK_OPEN && buffer_len(&link->channel.out) <= link->output_max / 2) {
+    if (link->send_refused && link->state == LINK_OPEN && link_waiting(link) <= link->output_max / 2) {
         link->send_refused = false;
         link->owner->can_send(link, now_ms);
     }
@@ -228,13 +284,15 @@ void toxtcp_link_sent(struct toxtcp_link *link, size_t len, uint64_t now_ms)
 
 static size_t output_with(const struct toxtcp_link *link, size_t plain_len)
 {
-    return buffer_len(&link->channel.out) + WIRE_FRAME_OVERHEAD + plain_len;
+    return link_waiting(link) + WIRE_FRAME_OVERHEAD + plain_len;
 }
 
 static int seal(struct toxtcp_link *link, struct box_plain *plain, size_t len)
 {
+    const size_t old_size = output_size(link);
     const int error = channel_send(&link->channel, link->env, plain, len);
 
+    note_output(link, old_size);
     if (!error) {
         link->packets_sent++;
         announce_output(link);
@@ -248,7 +306,7 @@ int link_send(struct toxtcp_link *link, struct box_plain *plain, size_t len)
         return TOXTCP_ERR_NOT_CONNECTED;
     }
     /* An empty queue takes any packet, however small the bound. */
-    if (output_with(link, len) > link->output_max && buffer_len(&link->channel.out) > 0) {
+    if (output_with(link, len) > link->output_max && link_waiting(link) > 0) {
         link->send_refused = true;
         return TOXTCP_ERR_WOULD_BLOCK;
     }
@@ -260,7 +318,8 @@ int link_send_control(struct toxtcp_link *link, struct box_plain *plain, size_t 
     if (link->state != LINK_OPEN) {
         return TOXTCP_ERR_NOT_CONNECTED;
     }
-    if (output_with(link, len) > (size_t)link->output_max + link->control_output_max) {
+    /* As for link_send(). */
+    if (output_with(link, len) > (size_t)link->output_max + link->control_output_max && link_waiting(link) > 0) {
         return TOXTCP_ERR_OVERFLOW;
     }
     return seal(link, plain, len);

@@ -31,6 +31,10 @@ struct link_owner {
     void (*closed)(struct toxtcp_link *link, int error, uint64_t now_ms);
     /* There is room again after link_send() said TOXTCP_ERR_WOULD_BLOCK. */
     void (*can_send)(struct toxtcp_link *link, uint64_t now_ms);
+    /* So many bytes came and were handled, unless they ended the link. May be NULL. */
+    void (*received)(struct toxtcp_link *link, size_t len, uint64_t now_ms);
+    /* The output lies in a block of another size, 0 for none. May be NULL. */
+    void (*output_resized)(struct toxtcp_link *link, size_t old_size, size_t new_size);
     /* Once at the end of every toxtcp_link_ call but those that end the link: time to look at deadlines. May be NULL.
      */
     void (*settled)(struct toxtcp_link *link);
@@ -59,6 +63,7 @@ struct toxtcp_link {
     bool output_said;            /* the driver knows that there is output */
     bool send_refused;           /* owner wants can_send */
     bool released;               /* free when no longer busy */
+    bool input_unwanted;         /* the driver knows that it is not to read */
     uint16_t busy;               /* depth of toxtcp_link_ calls */
     uint64_t now_ms;             /* the time that was told last */
     uint64_t received_at_ms;     /* when bytes came last; TOXTCP_NEVER before */
@@ -82,6 +87,15 @@ int link_send(struct toxtcp_link *link, struct box_plain *plain, size_t len);
 /* Seals what must not be dropped. Errors: TOXTCP_ERR_NOT_CONNECTED; TOXTCP_ERR_OVERFLOW and _NO_MEMORY, for
  * which the owner ends the link. */
 int link_send_control(struct toxtcp_link *link, struct box_plain *plain, size_t len);
+
+/* Bytes that are to be written. */
+size_t link_waiting(const struct toxtcp_link *link);
+
+/* can_send() will be called, as if link_send() had been refused. */
+void link_want_room(struct toxtcp_link *link);
+
+/* Tells the driver whether to read the stream; each value is said once. */
+void link_want_input(struct toxtcp_link *link, bool wanted);
 
 /* Ends the link from this side: the driver's close() runs now if the link was open to it, then keys and buffers are
  * wiped and freed. `closed` is not called. A closed link is ignored. The struct stays the owner's. */

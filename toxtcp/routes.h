@@ -18,19 +18,35 @@ enum route_state {
     ROUTE_ABANDONED,  /* client: given up while its request was open; not wanted any more */
     ROUTE_REFUSED,    /* client: the relay gave no id */
     ROUTE_REGISTERED, /* has an id; the peer is not online here */
-    ROUTE_ONLINE      /* has an id; data flows */
+    ROUTE_ONLINE,     /* has an id; data flows */
+    ROUTE_FAR         /* server: the same, and the other end is at another server of the mesh */
 };
 
 enum { ROUTE_NO_ID = 0 }; /* no connection id: they start at WIRE_ID_MIN */
+
+/* A route's name in a mesh: no other route ever has it. Without padding: messages carry it. */
+struct route_end {
+    uint32_t client; /* handle of the client in its server */
+    uint32_t client_generation;
+    uint32_t route_generation;
+    uint16_t server;
+    uint16_t route; /* index in its table */
+};
 
 struct route {
     struct toxtcp_public_key key;
     uint8_t id; /* or ROUTE_NO_ID */
     uint8_t index;
     uint8_t state;       /* enum route_state */
+    bool told_online;    /* server: what its client was told last */
     uint32_t generation; /* unique in its table, never 0 */
-    void *user;          /* client: the caller's; server: the other end's client, while online */
-    struct route *other; /* server: the other end's route, while online */
+    union {
+        struct {
+            void *user;          /* client: the caller's; server: the other end's client, while online */
+            struct route *other; /* server: the other end's route, while online */
+        };
+        struct route_end far; /* server: the other end, while far */
+    };
     UT_hash_handle hh;
 };
 

@@ -1,4 +1,4 @@
-/* The relay: its clients from accept to end, its limits and timers. SPDX-License-Identifier: ISC */
+/* The relay: its clients from accept to end, and their limits. SPDX-License-Identifier: ISC */
 #include <toxtcp/server.h>
 
 #include <assert.h>
@@ -13,18 +13,16 @@ enum {
     PER_SOURCE_MAX = 1024,
     OUTPUT_MAX = 65536,
     CONTROL_OUTPUT_MAX = 65536,
-    /* Being called so late means that this process slept; then pongs get that long once more. */
-    GRACE_MS = 1000
+    OUTPUT_TOTAL_MAX = 256 << 20,
+    ACCEPT_RATE_MAX = 50,
+    ACCEPT_BURST = 500,
+    INPUT_RATE_MAX = 10 << 20,
+    INPUT_BURST = 2 << 20
 };
 
 static struct server_client *of_link(struct toxtcp_link *link)
 {
     return (struct server_client *)((char *)link - offsetof(struct server_client, link));
-}
-
-static struct server_client *of_deadline(struct heap_item *item)
-{
-    return (struct server_client *)((char *)item - offsetof(struct server_client, deadline));
 }
 
 static struct server_client *of_member(struct source_member *member)
@@ -72,13 +70,25 @@ static void leave_tables(struct server_client *client)
 
     if (client->state == SERVER_CLIENT_CONFIRMED) {
         HASH_DELETE(hh, server->by_key, client);
+        if (server->mesh) {
+            server_mesh_release(client);
+        }
     } else {
         server->info.unconfirmed_count--;
+    }
+    if (client->pauses) {
+        server->info.paused_count--;
     }
     sources_leave(&server->sources, env, &client->member);
     heap_leave(&server->deadlines, &client->deadline);
     DL_DELETE(server->clients, client);
     server->info.client_count--;
+}
+
+static void free_routes(struct server_client *client)
+{
+    client->server->info.route_count -= client->routes.count;
+    routes_free(&client->routes, client->server->env);
 }
 
 static void bury(struct server_client *client)
@@ -88,9 +98,11 @@ static void bury(struct server_client *client)
     while ((route = routes_next(&client->routes, route))) {
         if (route->state == ROUTE_ONLINE) {
             server_unlink_route(route);
+        } else if (route->state == ROUTE_FAR) {
+            server_mesh_unlink(client, route);
         }
     }
-    routes_free(&client->routes, client->server->env);
+    free_routes(client);
     link_release(&client->link);
 }
 
@@ -142,12 +154,15 @@ int server_confirm_client(struct server_client *client, uint64_t now_ms)
     if (!client->hh.tbl) {
         return TOXTCP_ERR_NO_MEMORY;
     }
+    if (server->mesh && server_mesh_claim(client)) {
+        HASH_DELETE(hh, server->by_key, client);
+        return TOXTCP_ERR_NO_MEMORY;
+    }
     client->state = SERVER_CLIENT_CONFIRMED;
     sources_confirm(&server->sources, &client->member);
     server->info.unconfirmed_count--;
     server->info.confirmed++;
-    client->next_ping_ms = now_ms + server->config.ping_interval_ms;
-    heap_set(&server->deadlines, &client->deadline, client->next_ping_ms);
+    server_start_pings(client, now_ms);
     if (older) {
         server_end_client(older, TOXTCP_ERR_REPLACED);
     }
@@ -176,17 +191,34 @@ static int on_packet(struct toxtcp_link *link, struct box_plain *plain, size_t l
     return server_relay(client, plain, len);
 }
 
+/* By the far end, or for what it sent. */
 static void on_closed(struct toxtcp_link *link, int error, uint64_t now_ms)
 {
+    struct server_client *client = of_link(link);
+    const bool at_fault = error == TOXTCP_ERR_WRONG_KEY || error == TOXTCP_ERR_PROTOCOL || error == TOXTCP_ERR_OVERFLOW;
+
     (void)now_ms;
-    server_end_client(of_link(link), error);
+    if (client->state == SERVER_CLIENT_UNCONFIRMED && !at_fault && error != TOXTCP_ERR_NO_MEMORY) {
+        client->server->info.abandoned++;
+    }
+    server_end_client(client, error);
 }
 
-/* Data that was refused is dropped, so nobody waits for room. */
+/* Data that was refused is dropped; notifications are not. */
 static void on_can_send(struct toxtcp_link *link, uint64_t now_ms)
 {
-    (void)link;
     (void)now_ms;
+    server_catch_up(of_link(link));
+}
+
+static void on_received(struct toxtcp_link *link, size_t len, uint64_t now_ms)
+{
+    server_take_input(of_link(link), len, now_ms);
+}
+
+static void on_output_resized(struct toxtcp_link *link, size_t old_size, size_t new_size)
+{
+    of_link(link)->server->info.output_len += new_size - old_size;
 }
 
 static void on_release(struct toxtcp_link *link)
@@ -206,6 +238,8 @@ static const struct link_owner owner = {
     .packet = on_packet,
     .closed = on_closed,
     .can_send = on_can_send,
+    .received = on_received,
+    .output_resized = on_output_resized,
     .release = on_release,
     .keys = get_keys,
 };
@@ -226,12 +260,22 @@ static bool make_room(struct toxtcp_server *server)
     return !full;
 }
 
-static int check_limits(struct toxtcp_server *server, const struct toxtcp_address *source)
+static struct rate_limit accept_limit(const struct toxtcp_server *server)
+{
+    return (struct rate_limit){server->config.accept_rate_max, server->config.accept_burst};
+}
+
+static int check_limits(struct toxtcp_server *server, const struct toxtcp_address *source, uint64_t now_ms)
 {
     const struct toxtcp_server_config *config = &server->config;
 
     if (config->per_source_max && sources_count(&server->sources, server->env, source) >= config->per_source_max) {
         server->info.refused_source++;
+        return TOXTCP_ERR_LIMIT;
+    }
+    /* Before anybody is evicted for it. */
+    if (sources_ready_ms(&server->sources, server->env, source, accept_limit(server)) > now_ms) {
+        server->info.refused_rate++;
         return TOXTCP_ERR_LIMIT;
     }
     if (!make_room(server)) {
@@ -251,7 +295,8 @@ static struct server_client *new_client(struct toxtcp_server *server, uint64_t n
     client->server = server;
     link_init(&client->link, server->env, server->driver, &owner, LINK_SHAKING);
     link_set_bounds(&client->link, server->config.output_max, server->config.control_output_max);
-    if (heap_join(&server->deadlines, server->env, &client->deadline, now_ms + server->config.confirm_timeout_ms)) {
+    client->due_ms = now_ms + server->config.confirm_timeout_ms;
+    if (heap_join(&server->deadlines, server->env, &client->deadline, client->due_ms)) {
         env_release(server->env, client, sizeof *client);
         return NULL;
     }
@@ -261,7 +306,7 @@ static struct server_client *new_client(struct toxtcp_server *server, uint64_t n
 int toxtcp_server_accept(struct toxtcp_server *server, const struct toxtcp_address *source, uint64_t now_ms,
                          struct toxtcp_link **link)
 {
-    const int refused = check_limits(server, source);
+    const int refused = check_limits(server, source, now_ms);
 
     if (refused) {
         return refused;
@@ -270,7 +315,7 @@ int toxtcp_server_accept(struct toxtcp_server *server, const struct toxtcp_addre
     if (!client) {
         return TOXTCP_ERR_NO_MEMORY;
     }
-    if (sources_join(&server->sources, server->env, source, &client->member) != TOXTCP_OK) {
+    if (sources_join(&server->sources, server->env, source, accept_limit(server), now_ms, &client->member)) {
         heap_leave(&server->deadlines, &client->deadline);
         env_release(server->env, client, sizeof *client);
         return TOXTCP_ERR_NO_MEMORY;
@@ -281,68 +326,6 @@ int toxtcp_server_accept(struct toxtcp_server *server, const struct toxtcp_addre
     server->info.accepted++;
     *link = &client->link;
     return TOXTCP_OK;
-}
-
-/* --- Time --- */
-
-static void send_ping(struct server_client *client, uint64_t now_ms)
-{
-    static const uint8_t none[WIRE_PING_ID_SIZE];
-    const struct toxtcp_server_config *config = &client->server->config;
-    struct packet ping = {.kind = WIRE_PING};
-
-    do {
-        env_random(client->server->env, ping.ping_id, sizeof ping.ping_id);
-    } while (memcmp(ping.ping_id, none, sizeof none) == 0);
-    memcpy(client->ping_id, ping.ping_id, sizeof client->ping_id);
-    client->ping_out = true;
-    client->graced = false;
-    /* In step with the confirmation, unless a whole turn was slept through. */
-    client->next_ping_ms += config->ping_interval_ms;
-    if (client->next_ping_ms <= now_ms) {
-        client->next_ping_ms = now_ms + config->ping_interval_ms;
-    }
-    heap_set(&client->server->deadlines, &client->deadline, now_ms + config->pong_timeout_ms);
-    (void)server_send(client, &ping);
-}
-
-void server_take_pong(struct server_client *client, const uint8_t ping_id[WIRE_PING_ID_SIZE])
-{
-    if (client->ping_out && memcmp(client->ping_id, ping_id, WIRE_PING_ID_SIZE) == 0) {
-        client->ping_out = false;
-        heap_set(&client->server->deadlines, &client->deadline, client->next_ping_ms);
-    }
-}
-
-static void expire_client(struct server_client *client, uint64_t now_ms)
-{
-    struct toxtcp_server *server = client->server;
-
-    if (client->state == SERVER_CLIENT_UNCONFIRMED) {
-        server->info.confirm_timeouts++;
-        server_end_client(client, TOXTCP_ERR_TIMED_OUT);
-    } else if (!client->ping_out) {
-        send_ping(client, now_ms);
-    } else if (now_ms - client->deadline.key > GRACE_MS && !client->graced) {
-        client->graced = true;
-        heap_set(&server->deadlines, &client->deadline, now_ms + GRACE_MS);
-    } else {
-        server->info.pong_timeouts++;
-        server_end_client(client, TOXTCP_ERR_TIMED_OUT);
-    }
-}
-
-uint64_t toxtcp_server_deadline(const struct toxtcp_server *server)
-{
-    return heap_first_key(&server->deadlines);
-}
-
-void toxtcp_server_expire(struct toxtcp_server *server, uint64_t now_ms)
-{
-    assert(!server->burying);
-    while (heap_first_key(&server->deadlines) <= now_ms) {
-        expire_client(of_deadline(heap_first(&server->deadlines)), now_ms);
-    }
 }
 
 /* --- The server --- */
@@ -358,7 +341,21 @@ void toxtcp_server_config_default(struct toxtcp_server_config *config)
         .pong_timeout_ms = WIRE_PONG_TIMEOUT_MS,
         .output_max = OUTPUT_MAX,
         .control_output_max = CONTROL_OUTPUT_MAX,
+        .output_total_max = OUTPUT_TOTAL_MAX,
+        .accept_rate_max = ACCEPT_RATE_MAX,
+        .accept_burst = ACCEPT_BURST,
+        .input_rate_max = INPUT_RATE_MAX,
+        .input_burst = INPUT_BURST,
     };
+}
+
+static void set_config(struct toxtcp_server *server, const struct toxtcp_server_config *config)
+{
+    if (config) {
+        server->config = *config;
+    } else {
+        toxtcp_server_config_default(&server->config);
+    }
 }
 
 int toxtcp_server_new(struct toxtcp_env *env, const struct toxtcp_driver *driver,
@@ -373,20 +370,30 @@ int toxtcp_server_new(struct toxtcp_env *env, const struct toxtcp_driver *driver
     made->env = env;
     made->driver = driver;
     made->keys = *keys;
-    if (config) {
-        made->config = *config;
-    } else {
-        toxtcp_server_config_default(&made->config);
-    }
+    set_config(made, config);
     *server = made;
     return TOXTCP_OK;
+}
+
+void toxtcp_server_configure(struct toxtcp_server *server, const struct toxtcp_server_config *config, uint64_t now_ms)
+{
+    const struct toxtcp_server_config before = server->config;
+    const struct rate_limit accept_before = accept_limit(server);
+    struct server_client *client;
+
+    set_config(server, config);
+    sources_change_limit(&server->sources, server->env, accept_before, accept_limit(server), now_ms);
+    DL_FOREACH (server->clients, client) {
+        link_set_bounds(&client->link, server->config.output_max, server->config.control_output_max);
+        server_reschedule(client, &before, now_ms);
+    }
 }
 
 static void free_client(struct server_client *client)
 {
     assert(client->link.busy == 0);
     leave_tables(client);
-    routes_free(&client->routes, client->server->env);
+    free_routes(client);
     link_release(&client->link);
 }
 
@@ -397,6 +404,7 @@ void toxtcp_server_free(struct toxtcp_server *server)
     }
     assert(!server->burying);
     struct toxtcp_env *env = server->env;
+    toxtcp_server_leave(server);
     while (server->clients) {
         free_client(server->clients);
     }
@@ -409,77 +417,4 @@ void toxtcp_server_free(struct toxtcp_server *server)
 void toxtcp_server_get_info(const struct toxtcp_server *server, struct toxtcp_server_info *info)
 {
     *info = server->info;
-}
-
-/* --- Invariants --- */
-
-static void check_route(const struct server_client *client, const struct route *route)
-{
-    const struct server_client *peer = route->user;
-    const struct route *back = route->other;
-
-    assert(route->id != ROUTE_NO_ID);
-    assert(!toxtcp_public_key_equal(&route->key, &client->key));
-    if (route->state == ROUTE_REGISTERED) {
-        assert(!peer && !back);
-        peer = server_find_client(client->server, &route->key);
-        /* Two routes that meet are online: nothing is forgotten. */
-        assert(!peer || !routes_find(&peer->routes, client->server->env, &client->key));
-        return;
-    }
-    assert(route->state == ROUTE_ONLINE);
-    assert(server_find_client(client->server, &route->key) == peer);
-    assert(back->other == route && back->user == client && toxtcp_public_key_equal(&back->key, &client->key));
-    assert(routes_by_id(&peer->routes, back->id) == back);
-    (void)peer;
-    (void)back;
-}
-
-static void check_deadline(const struct server_client *client)
-{
-    const uint64_t key = client->deadline.key;
-
-    assert(client->deadline.place != 0);
-    assert(!client->ping_out || client->state == SERVER_CLIENT_CONFIRMED);
-    assert(client->state != SERVER_CLIENT_CONFIRMED || client->ping_out || key == client->next_ping_ms);
-    (void)key;
-}
-
-static void check_client(const struct server_client *client)
-{
-    const struct route *route = NULL;
-    const bool confirmed = client->state == SERVER_CLIENT_CONFIRMED;
-
-    link_check(&client->link);
-    assert(client->state != SERVER_CLIENT_ENDED && client->link.state != LINK_CLOSED);
-    assert(client->member.source && client->member.waiting == !confirmed);
-    assert(!confirmed || server_find_client(client->server, &client->key) == client);
-    assert(confirmed || client->routes.count == 0);
-    (void)confirmed;
-    check_deadline(client);
-    routes_check(&client->routes, client->server->env);
-    while ((route = routes_next(&client->routes, route))) {
-        check_route(client, route);
-    }
-}
-
-void toxtcp_server_check(const struct toxtcp_server *server)
-{
-    const struct server_client *client;
-    uint32_t count = 0;
-    uint32_t confirmed = 0;
-
-    DL_FOREACH (server->clients, client) {
-        assert(client->server == server);
-        check_client(client);
-        count++;
-        confirmed += client->state == SERVER_CLIENT_CONFIRMED;
-    }
-    assert(!server->burying && !server->ended);
-    assert(count == server->info.client_count && count == server->deadlines.count);
-    assert(count - confirmed == server->info.unconfirmed_count && confirmed == HASH_COUNT(server->by_key));
-    heap_check(&server->deadlines);
-    sources_check(&server->sources, count, count - confirmed);
-    (void)count;
-    (void)confirmed;
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#include <toxtcp/limits.h>
+
 enum { IPV4_SIZE = 4, IPV6_PREFIX_SIZE = 8, MAPPED_SIZE = 12, HASHED_SIZE = 32 };
 
 static void make_prefix(const struct toxtcp_address *address, uint8_t prefix[SOURCE_PREFIX_SIZE])
@@ -57,18 +59,48 @@ static struct source *add(struct sources *sources, struct toxtcp_env *env, const
         return NULL;
     }
     memcpy(source->prefix, prefix, SOURCE_PREFIX_SIZE);
-    if (heap_join(&sources->worst, env, &source->rank, rank_of(source)) != TOXTCP_OK) {
+    if (heap_join(&sources->worst, env, &source->rank, rank_of(source)) != TOXTCP_OK ||
+        heap_join(&sources->forgets, env, &source->forget, TOXTCP_NEVER) != TOXTCP_OK) {
+        heap_leave(&sources->worst, &source->rank);
         env_release(env, source, sizeof *source);
         return NULL;
     }
     HASH_ADD_BYHASHVALUE(hh, sources->by_prefix, prefix, SOURCE_PREFIX_SIZE, hash_prefix(env, prefix), source);
     if (!source->hh.tbl) {
         heap_leave(&sources->worst, &source->rank);
+        heap_leave(&sources->forgets, &source->forget);
         env_release(env, source, sizeof *source);
         return NULL;
     }
+    sources->remembered_count++;
     return source;
 }
+
+/* --- Sources without members --- */
+
+static struct source *of_forget(struct heap_item *forget)
+{
+    return (struct source *)((char *)forget - offsetof(struct source, forget));
+}
+
+static void forget(struct sources *sources, struct toxtcp_env *env, struct source *source)
+{
+    assert(source->count == 0);
+    sources->remembered_count--;
+    HASH_DELETE(hh, sources->by_prefix, source);
+    heap_leave(&sources->worst, &source->rank);
+    heap_leave(&sources->forgets, &source->forget);
+    env_release(env, source, sizeof *source);
+}
+
+static void forget_what_is_due(struct sources *sources, struct toxtcp_env *env)
+{
+    while (heap_first_key(&sources->forgets) <= sources->now_ms || sources->remembered_count > SOURCES_REMEMBERED_MAX) {
+        forget(sources, env, of_forget(heap_first(&sources->forgets)));
+    }
+}
+
+/* --- Members --- */
 
 uint32_t sources_count(const struct sources *sources, const struct toxtcp_env *env,
                        const struct toxtcp_address *address)
@@ -80,8 +112,18 @@ uint32_t sources_count(const struct sources *sources, const struct toxtcp_env *e
     return source ? source->count : 0;
 }
 
+uint64_t sources_ready_ms(const struct sources *sources, const struct toxtcp_env *env,
+                          const struct toxtcp_address *address, struct rate_limit limit)
+{
+    uint8_t prefix[SOURCE_PREFIX_SIZE];
+
+    make_prefix(address, prefix);
+    const struct source *source = find(sources, env, prefix);
+    return source ? rate_ready_ms(&source->arrivals, limit, 1) : 0;
+}
+
 int sources_join(struct sources *sources, struct toxtcp_env *env, const struct toxtcp_address *address,
-                 struct source_member *member)
+                 struct rate_limit limit, uint64_t now_ms, struct source_member *member)
 {
     uint8_t prefix[SOURCE_PREFIX_SIZE];
 
@@ -93,6 +135,11 @@ int sources_join(struct sources *sources, struct toxtcp_env *env, const struct t
     if (!source) {
         return TOXTCP_ERR_NO_MEMORY;
     }
+    if (source->count == 0) {
+        sources->remembered_count--;
+        heap_set(&sources->forgets, &source->forget, TOXTCP_NEVER);
+    }
+    rate_take(&source->arrivals, limit, 1, now_ms);
     member->source = source;
     member->serial = sources->serial++;
     member->waiting = true;
@@ -100,6 +147,8 @@ int sources_join(struct sources *sources, struct toxtcp_env *env, const struct t
     source->count++;
     source->waiting_count++;
     heap_set(&sources->worst, &source->rank, rank_of(source));
+    sources->now_ms = now_ms;
+    forget_what_is_due(sources, env);
     return TOXTCP_OK;
 }
 
@@ -124,10 +173,26 @@ void sources_leave(struct sources *sources, struct toxtcp_env *env, struct sourc
     member->source = NULL;
     source->count--;
     if (source->count == 0) {
-        HASH_DELETE(hh, sources->by_prefix, source);
-        heap_leave(&sources->worst, &source->rank);
-        env_release(env, source, sizeof *source);
+        sources->remembered_count++;
+        heap_set(&sources->forgets, &source->forget, rate_full_ms(&source->arrivals));
+        forget_what_is_due(sources, env);
     }
+}
+
+void sources_change_limit(struct sources *sources, struct toxtcp_env *env, struct rate_limit from, struct rate_limit to,
+                          uint64_t now_ms)
+{
+    struct source *source;
+    struct source *following;
+
+    HASH_ITER (hh, sources->by_prefix, source, following) {
+        rate_change(&source->arrivals, from, to, now_ms);
+        if (source->count == 0) {
+            heap_set(&sources->forgets, &source->forget, rate_full_ms(&source->arrivals));
+        }
+    }
+    sources->now_ms = now_ms;
+    forget_what_is_due(sources, env);
 }
 
 static const struct source *of_rank(const struct heap_item *rank)
@@ -144,8 +209,12 @@ struct source_member *sources_worst(const struct sources *sources)
 
 void sources_free(struct sources *sources, struct toxtcp_env *env)
 {
-    assert(!sources->by_prefix);
+    assert(sources->remembered_count == sources->forgets.count);
+    while (heap_first(&sources->forgets)) {
+        forget(sources, env, of_forget(heap_first(&sources->forgets)));
+    }
     heap_free(&sources->worst, env);
+    heap_free(&sources->forgets, env);
 }
 
 static void check_source(const struct source *source)
@@ -158,7 +227,8 @@ static void check_source(const struct source *source)
         waiting++;
     }
     assert(source->waiting_count == waiting && waiting <= source->count);
-    assert(source->count > 0 && source->rank.place != 0 && source->rank.key == rank_of(source));
+    assert(source->forget.place != 0 && (source->count > 0) == (source->forget.key == TOXTCP_NEVER));
+    assert(source->rank.place != 0 && source->rank.key == rank_of(source));
     (void)waiting;
 }
 
@@ -166,15 +236,21 @@ void sources_check(const struct sources *sources, uint32_t count, uint32_t waiti
 {
     const struct source *source;
     const struct source *following;
+    uint32_t remembered = 0;
 
     heap_check(&sources->worst);
+    heap_check(&sources->forgets);
+    assert(sources->forgets.count == sources->worst.count);
     assert(sources->worst.count == HASH_COUNT(sources->by_prefix));
     HASH_ITER (hh, sources->by_prefix, source, following) {
         check_source(source);
         count -= source->count;
         waiting_count -= source->waiting_count;
+        remembered += source->count == 0;
     }
+    assert(remembered == sources->remembered_count && remembered <= SOURCES_REMEMBERED_MAX);
     assert(count == 0 && waiting_count == 0);
     (void)count;
     (void)waiting_count;
+    (void)remembered;
 }

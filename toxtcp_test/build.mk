@@ -47,6 +47,7 @@ toxtcp_test_interop_check_bootstrapd_LDADD = toxtcp_test/libinterop.la $(ev_test
 toxtcp_test_interop_check_toxcore_LDADD = toxtcp_test/libinterop.la $(ev_test_libs) $(TOXCORE_LIBS)
 toxtcp_test_interop_check_toxcore_CFLAGS = $(AM_CFLAGS) $(TOXCORE_CFLAGS)
 
+
 # Network namespaces, for what loopback cannot show.
 check_LTLIBRARIES += toxtcp_test/libnetns.la
 toxtcp_test_libnetns_la_SOURCES = \
@@ -119,13 +120,22 @@ core_tests = \
 	toxtcp_test/check_link \
 	toxtcp_test/check_net \
 	toxtcp_test/check_packet \
+	toxtcp_test/check_rate \
 	toxtcp_test/check_relay_choice \
 	toxtcp_test/check_routes \
 	toxtcp_test/check_server \
 	toxtcp_test/check_server_limits \
+	toxtcp_test/check_server_mesh \
+	toxtcp_test/check_server_rates \
+	toxtcp_test/check_sources \
 	toxtcp_test/check_trust
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
+toxtcp_test_check_server_mesh_SOURCES = \
+	toxtcp_test/check_server_mesh.c \
+	toxtcp_test/check_server_mesh.h \
+	toxtcp_test/check_server_mesh_faults.c \
+	toxtcp_test/check_server_mesh_world.c
 toxtcp_test_check_connections_SOURCES = \
 	toxtcp_test/check_connections.c \
 	toxtcp_test/check_connections.h \
@@ -148,7 +158,7 @@ toxtcp_test_check_connections_trouble_SOURCES = \
 	toxtcp_test/check_connections_world.c
 
 if WITH_EV
-ev_test_libs = toxtcp/ev/libdriver.la $(LDADD) $(CARES_LIBS) $(EV_LIBS)
+ev_test_libs = toxtcp/ev/libdriver.la $(LDADD) $(CARES_LIBS) $(EV_LIBS) $(PTHREAD_LIBS)
 
 ev_tests = \
 	toxtcp_test/check_ev
@@ -158,9 +168,13 @@ toxtcp_test_check_ev_SOURCES = \
 	toxtcp_test/check_ev.c \
 	toxtcp_test/check_ev.h \
 	toxtcp_test/check_ev_connections.c \
+	toxtcp_test/check_ev_listen.c \
+	toxtcp_test/check_ev_mesh.c \
 	toxtcp_test/check_ev_names.c \
 	toxtcp_test/check_ev_relay.c \
+	toxtcp_test/check_ev_source.c \
 	toxtcp_test/check_ev_stream.c \
+	toxtcp_test/check_ev_turn.c \
 	toxtcp_test/check_ev_world.c
 toxtcp_test_check_ev_LDADD = $(ev_test_libs)
 endif
@@ -204,6 +218,7 @@ TESTS += \
 if WITH_LIBEDIT
 TESTS += toxtcp_test/apps/chat_terminal.sh
 endif
+
 endif
 
 if WITH_EV
@@ -215,11 +230,13 @@ toxtcp_test_libbench_la_SOURCES = \
 bench_programs = \
 	toxtcp_test/bench/bench_channel \
 	toxtcp_test/bench/bench_ev \
-	toxtcp_test/bench/bench_memory
+	toxtcp_test/bench/bench_memory \
+	toxtcp_test/bench/bench_mesh
 check_PROGRAMS += $(bench_programs)
 toxtcp_test_bench_bench_channel_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
 toxtcp_test_bench_bench_ev_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
 toxtcp_test_bench_bench_memory_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
+toxtcp_test_bench_bench_mesh_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
 
 bench: $(bench_programs)
 	@status=0; for program in $(bench_programs); do ./$$program || status=1; done; exit $$status
@@ -228,6 +245,20 @@ bench: $(bench_programs)
 bench-failover: toxtcp_test/bench/bench_failover
 	@toxtcp_test/bench/bench_failover
 endif
+
+# What needs neither another relay, nor a browser, nor network namespaces: for machines that build packages.
+package_tests = \
+	toxtcp_test/headers.sh \
+	toxtcp_test/vectors/check_vectors.sh \
+	toxtcp_test/symbols.sh \
+	$(core_tests) \
+	$(ev_tests) \
+	$(apps_tests)
+
+if WITH_EV
+# What runs in several threads, for a build with ThreadSanitizer.
+check-threads: toxtcp_test/check_ev
+	CK_INCLUDE_TAGS=threads $(MAKE) check-TESTS TESTS=toxtcp_test/check_ev TEST_SUITE_LOG=threads-suite.log
 endif
 
 # The core's tests under valgrind, in one process each, so that it sees everything.
@@ -236,4 +267,5 @@ check-valgrind: $(core_tests)
 	CK_FORK=no $(MAKE) check-TESTS TESTS='$(core_tests)' TEST_SUITE_LOG=valgrind-suite.log \
 		LOG_COMPILER='timeout 900 $(VALGRIND)' \
 		AM_LOG_FLAGS='--quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all --show-leak-kinds=all'
-.PHONY: bench bench-failover check-valgrind
+.PHONY: bench bench-failover check-threads check-valgrind
+endif

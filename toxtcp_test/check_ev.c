@@ -319,9 +319,14 @@ int main(void)
 
     suite_add_tcase(suite, ev_dial_tests());
     suite_add_tcase(suite, ev_name_tests());
+    suite_add_tcase(suite, ev_source_tests());
     suite_add_tcase(suite, ev_stream_tests());
     suite_add_tcase(suite, ev_relay_tests());
+    suite_add_tcase(suite, ev_turn_tests());
+    suite_add_tcase(suite, ev_listen_tests());
     suite_add_tcase(suite, ev_connections_tests());
+    suite_add_tcase(suite, ev_mesh_queue_tests());
+    suite_add_tcase(suite, ev_mesh_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     const int failed = srunner_ntests_failed(runner);

@@ -39,6 +39,7 @@ void relay_close(struct relay *relay);
 struct peer {
     struct side *side;
     struct toxtcp_key_pair keys;
+    bool given_keys; /* they are there before it dials */
     struct toxtcp_client *client;
     struct toxtcp_route route;
     enum toxtcp_route_status status;
@@ -93,8 +94,13 @@ void raw_reset(int fd);
 
 TCase *ev_dial_tests(void);
 TCase *ev_name_tests(void);
+TCase *ev_source_tests(void);
 TCase *ev_stream_tests(void);
 TCase *ev_relay_tests(void);
 TCase *ev_connections_tests(void);
+TCase *ev_turn_tests(void);
+TCase *ev_listen_tests(void);
+TCase *ev_mesh_queue_tests(void);
+TCase *ev_mesh_tests(void);
 
 #endif

@@ -204,7 +204,9 @@ int peer_dial(struct peer *peer, struct side *side, const struct toxtcp_public_k
     };
 
     peer->side = side;
-    toxtcp_key_pair_generate(side->env, &peer->keys);
+    if (!peer->given_keys) {
+        toxtcp_key_pair_generate(side->env, &peer->keys);
+    }
     ck_assert_int_eq(toxtcp_client_new(side->env, toxtcp_ev_driver(side->ev), config, &peer->keys, relay_key,
                                        &callbacks, peer, toxtcp_ev_now(side->ev), &peer->client),
                      TOXTCP_OK);

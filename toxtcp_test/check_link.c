@@ -24,6 +24,8 @@ static int closed_error;
 static int answers[MOMENTS];           /* what the owner returns */
 static void (*actions[MOMENTS])(void); /* what it does first */
 static struct toxtcp_public_key opened_key;
+static size_t received_len;
+static size_t output_size; /* as told */
 static uint8_t packet[WIRE_PLAIN_MAX];
 static size_t packet_len;
 
@@ -80,6 +82,21 @@ static void on_can_send(struct toxtcp_link *link, uint64_t now_ms)
     (void)tell(link, CAN_SEND);
 }
 
+static void on_received(struct toxtcp_link *link, size_t len, uint64_t now_ms)
+{
+    ck_assert_uint_eq(now_ms, relay.now_ms);
+    ck_assert_int_ne(link->state, LINK_CLOSED);
+    received_len += len;
+}
+
+static void on_output_resized(struct toxtcp_link *link, size_t old_size, size_t new_size)
+{
+    ck_assert_uint_eq(old_size, output_size);
+    ck_assert_uint_ne(new_size, old_size);
+    ck_assert_uint_eq(link->channel.out.size, new_size);
+    output_size = new_size;
+}
+
 static void on_settled(struct toxtcp_link *link)
 {
     (void)tell(link, SETTLED);
@@ -111,6 +128,8 @@ static const struct link_owner relay_side = {.opened = on_opened,
                                              .packet = on_packet,
                                              .closed = on_closed,
                                              .can_send = on_can_send,
+                                             .received = on_received,
+                                             .output_resized = on_output_resized,
                                              .release = on_release,
                                              .keys = on_keys};
 
@@ -125,6 +144,8 @@ static void set_up(void)
     memset(actions, 0, sizeof actions);
     released = 0;
     closed_error = 0;
+    received_len = 0;
+    output_size = 0;
     owned = NULL;
 }
 
@@ -164,7 +185,7 @@ static void open_link(void)
     raw_relay_connect(&relay);
     raw_relay_read(&relay, SIZE_MAX);
     ck_assert_int_eq(flush(), TOXTCP_OK);
-    ck_assert_int_eq(owned->link.state, LINK_OPEN);
+    ck_assert(toxtcp_link_is_open(&owned->link));
 }
 
 static int send_bytes(size_t len)
@@ -264,6 +285,120 @@ START_TEST(accepted)
     link_close(&owned->link);
     ck_assert_uint_eq(relay.closed_count, 1);
     ck_assert_uint_eq(told[CLOSED], 0);
+}
+END_TEST
+
+/* --- What a relay keeps count of --- */
+
+static struct channel far;
+
+static void say(const char *text)
+{
+    struct box_plain plain;
+
+    memcpy(plain.bytes, text, strlen(text));
+    ck_assert_int_eq(channel_send(&far, env, &plain, strlen(text)), TOXTCP_OK);
+    raw_relay_send_bytes(&relay, buffer_peek(&far.out), buffer_len(&far.out));
+    buffer_consume(&far.out, env, buffer_len(&far.out));
+}
+
+/* The relay's side of a stream, open; `far` is the client's. */
+static void open_accepted(void)
+{
+    struct toxtcp_key_pair client_keys;
+    struct channel_input input = {.len = WIRE_RESPONSE_SIZE};
+    struct box_plain plain;
+    size_t len;
+
+    toxtcp_key_pair_generate(env, &client_keys);
+    make(&relay_side, LINK_SHAKING);
+    ck_assert(!toxtcp_link_is_open(&owned->link));
+    far = (struct channel){0};
+    ck_assert_int_eq(channel_connect(&far, env, &client_keys, &keys.public_key), TOXTCP_OK);
+    raw_relay_send_bytes(&relay, buffer_peek(&far.out), WIRE_REQUEST_SIZE);
+    buffer_consume(&far.out, env, WIRE_REQUEST_SIZE);
+    ck_assert_int_eq(flush(), TOXTCP_OK);
+    ck_assert(toxtcp_link_is_open(&owned->link));
+    ck_assert_uint_eq(received_len, WIRE_REQUEST_SIZE);
+    ck_assert_uint_eq(toxtcp_link_output(&owned->link, &input.bytes), WIRE_RESPONSE_SIZE);
+    ck_assert_int_eq(channel_next(&far, env, &input, NULL, NULL, &plain, &len), CHANNEL_OPENED);
+}
+
+START_TEST(input_is_counted)
+{
+    open_accepted();
+    say("hello");
+    say("there");
+    ck_assert_int_eq(flush(), TOXTCP_OK);
+    ck_assert_uint_eq(told[PACKET], 2);
+    ck_assert_uint_eq(received_len, WIRE_REQUEST_SIZE + 2 * (WIRE_FRAME_OVERHEAD + 5));
+    /* Bytes that end the link are nobody's any more. */
+    answers[PACKET] = TOXTCP_ERR_PROTOCOL;
+    say("bad");
+    ck_assert_int_eq(flush(), TOXTCP_ERR_PROTOCOL);
+    ck_assert_uint_eq(received_len, WIRE_REQUEST_SIZE + 2 * (WIRE_FRAME_OVERHEAD + 5));
+    ck_assert(!toxtcp_link_is_open(&owned->link));
+    channel_free(&far, env);
+}
+END_TEST
+
+START_TEST(output_blocks_are_told)
+{
+    open_accepted();
+    ck_assert_uint_eq(output_size, 256);
+    ck_assert_int_eq(send_bytes(100), TOXTCP_OK);
+    ck_assert_uint_eq(output_size, 256);
+    ck_assert_int_eq(send_bytes(100), TOXTCP_OK);
+    ck_assert_uint_eq(output_size, 512);
+    toxtcp_link_sent(&owned->link, link_waiting(&owned->link) - 1, relay.now_ms);
+    ck_assert_uint_eq(output_size, 512);
+    toxtcp_link_sent(&owned->link, 1, relay.now_ms);
+    ck_assert_uint_eq(output_size, 0);
+    relay.output_said = false;
+    ck_assert_int_eq(send_control(300), TOXTCP_OK);
+    ck_assert_uint_eq(output_size, 512);
+    if (_i) {
+        raw_relay_end(&relay, TOXTCP_ERR_RESET);
+    } else {
+        link_close(&owned->link);
+    }
+    ck_assert_uint_eq(output_size, 0);
+    channel_free(&far, env);
+}
+END_TEST
+
+static unsigned wishes;
+static bool wish;
+
+static void want_input(void *user, struct toxtcp_link *link, bool wanted)
+{
+    ck_assert_ptr_eq(user, &relay);
+    ck_assert_ptr_eq(link, &owned->link);
+    wishes++;
+    wish = wanted;
+}
+
+START_TEST(input_is_wanted_or_not)
+{
+    wishes = 0;
+    open_accepted();
+    /* A driver that always reads. */
+    link_want_input(&owned->link, false);
+    link_want_input(&owned->link, true);
+    relay.driver.want_input = want_input;
+    link_want_input(&owned->link, true);
+    ck_assert_uint_eq(wishes, 0);
+    link_want_input(&owned->link, false);
+    ck_assert(wishes == 1 && !wish);
+    link_want_input(&owned->link, false);
+    ck_assert_uint_eq(wishes, 1);
+    link_want_input(&owned->link, true);
+    ck_assert(wishes == 2 && wish);
+    link_want_input(&owned->link, false);
+    link_close(&owned->link);
+    link_want_input(&owned->link, true);
+    ck_assert_uint_eq(wishes, 3);
+    channel_free(&far, env);
 }
 END_TEST
 
@@ -440,6 +575,9 @@ int main(void)
     tcase_add_test(tests, empty_recv);
     tcase_add_test(tests, driver_data);
     tcase_add_test(tests, accepted);
+    tcase_add_test(tests, input_is_counted);
+    tcase_add_loop_test(tests, output_blocks_are_told, 0, 2);
+    tcase_add_test(tests, input_is_wanted_or_not);
     tcase_add_loop_test(tests, ends_unanswered, 0, 2);
     tcase_add_loop_test(tests, owner_refuses, CONNECTED, PACKET + 1);
     tcase_add_test(tests, everything_is_told);

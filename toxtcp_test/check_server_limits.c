@@ -517,6 +517,7 @@ static void open_small(void)
 
     config.output_max = SMALL_OUTPUT;
     config.control_output_max = SMALL_CONTROL;
+    config.input_rate_max = 0;
     open_with(&config);
 }
 
@@ -554,35 +555,106 @@ START_TEST(unread_answers_overflow)
 }
 END_TEST
 
-START_TEST(unread_notifications_overflow)
+/* The friend of a client that does not read comes and goes, as fast as it likes. */
+START_TEST(flapping_friend_closes_nobody)
 {
+    enum { FLAPS = 1000 };
     open_small();
     struct bed_pair pair = bed_join_pair(&bed);
-    unsigned flaps = 0;
 
     stop_reading(pair.a);
-    while (bed_info(&bed).client_count == 2) {
+    for (unsigned i = 0; i < FLAPS; i++) {
         raw_client_send_id(pair.b, WIRE_DISCONNECT, pair.b_id);
         pair.b_id = bed_ask(&bed, pair.b, &pair.a->keys.public_key);
-        flaps++;
-        ck_assert_uint_lt(flaps, 1000);
         (void)raw_client_drain(pair.b);
     }
-    /* Each flap is two notifications of 20 bytes. */
-    ck_assert_uint_eq(flaps, 6000 / 40 + 1);
-    ck_assert_uint_eq(bed_info(&bed).overflows, 1);
-    /* The one that flaps is not to blame: it just has a route to somebody who is not here. */
-    bed_expect_served(&bed, pair.b);
+    ck_assert_uint_eq(bed_info(&bed).client_count, 2);
+    ck_assert_uint_eq(bed_info(&bed).overflows, 0);
+    net_raw_pause(pair.a->end, false);
+    net_step(bed.net);
+    /* What had been queued, in turn; then nothing more than what is. */
+    bool online = true;
+    size_t heard = 0;
+    for (const struct packet *packet = raw_client_next(pair.a); packet; packet = raw_client_next(pair.a)) {
+        ck_assert_int_eq(packet->kind, online ? WIRE_DISCONNECT : WIRE_CONNECT);
+        ck_assert_uint_eq(packet->id, pair.a_id);
+        online = !online;
+        heard++;
+    }
+    ck_assert(online);
+    ck_assert_uint_ge(heard, SMALL_OUTPUT / 20);
+    ck_assert_uint_le(heard, (SMALL_OUTPUT + 1000) / 20 + 1);
+    bed_expect_linked(&bed, &pair);
     bed_close(&bed);
 }
 END_TEST
 
-START_TEST(overflows_come_in_a_chain)
+/* Until it is told that a route is online again, or for the first time, nothing comes on it. */
+START_TEST(news_comes_before_data)
+{
+    static const uint8_t data[100] = {1};
+    open_small();
+    struct raw_client *a = bed_join(&bed, NULL);
+    struct raw_client *b = bed_join(&bed, NULL);
+    const uint8_t b_id = bed_ask(&bed, b, &a->keys.public_key);
+
+    fill_with_pongs(b);
+    const uint8_t a_id = bed_ask(&bed, a, &b->keys.public_key);
+    ck_assert_uint_eq(raw_client_expect(a, WIRE_CONNECT)->id, a_id);
+    /* There is room for data again, but not yet so much that b is told. */
+    net_set_window(bed.net, FITTING_PONGS * 27 - SMALL_OUTPUT + 300);
+    net_step(bed.net);
+    raw_client_send_data(a, a_id, data, sizeof data);
+    net_step(bed.net);
+    ck_assert_uint_eq(bed_info(&bed).data_dropped, 1);
+    net_raw_pause(b->end, false);
+    raw_client_send_data(a, a_id, data, sizeof data);
+    net_step(bed.net);
+    const struct packet *packet = raw_client_next(b);
+    while (packet && packet->kind == WIRE_PONG) {
+        packet = raw_client_next(b);
+    }
+    ck_assert(packet && packet->kind == WIRE_CONNECT && packet->id == b_id);
+    raw_client_drain(b);
+    const struct bed_pair pair = {a, b, a_id, b_id};
+    bed_expect_linked(&bed, &pair);
+    bed_close(&bed);
+}
+END_TEST
+
+/* It gives back routes that it was not told of any more; the ids mean something else then. */
+START_TEST(routes_go_while_news_is_owed)
+{
+    open_small();
+    struct raw_client *a = bed_join(&bed, NULL);
+    struct raw_client *b = bed_join(&bed, NULL);
+    struct raw_client *c = bed_join(&bed, NULL);
+    const struct bed_pair ab = bed_link(&bed, a, b);
+    const struct bed_pair ac = bed_link(&bed, a, c);
+
+    fill_with_pongs(a);
+    raw_client_send_id(b, WIRE_DISCONNECT, ab.b_id);
+    raw_client_send_id(c, WIRE_DISCONNECT, ac.b_id);
+    net_step(bed.net);
+    raw_client_send_id(a, WIRE_DISCONNECT, ab.a_id);
+    net_step(bed.net);
+    net_raw_pause(a->end, false);
+    net_step(bed.net);
+    const struct packet *packet = raw_client_next(a);
+    while (packet && packet->kind == WIRE_PONG) {
+        packet = raw_client_next(a);
+    }
+    ck_assert(packet && packet->kind == WIRE_DISCONNECT && packet->id == ac.a_id);
+    bed_expect_served(&bed, a);
+    bed_close(&bed);
+}
+END_TEST
+
+START_TEST(full_friends_survive_a_friend)
 {
     enum { COUNT = 16 };
     open_small();
     struct raw_client *clients[COUNT];
-    struct raw_client *apart = bed_join(&bed, NULL);
 
     for (size_t i = 0; i < COUNT; i++) {
         clients[i] = bed_join(&bed, NULL);
@@ -593,55 +665,63 @@ START_TEST(overflows_come_in_a_chain)
     for (size_t i = 1; i < COUNT; i++) {
         fill_with_pongs(clients[i]);
     }
-    ck_assert_uint_eq(bed_info(&bed).client_count, COUNT + 1);
-    /* The first goes; telling the others is too much for each, and telling of these in turn. */
     bed_leave(&bed, clients[0]);
-    ck_assert_uint_eq(bed_info(&bed).client_count, 1);
-    ck_assert_uint_eq(bed_info(&bed).overflows, COUNT - 1);
-    bed_expect_served(&bed, apart);
+    ck_assert_uint_eq(bed_info(&bed).client_count, COUNT - 1);
+    ck_assert_uint_eq(bed_info(&bed).overflows, 0);
+    for (size_t i = 1; i < COUNT; i++) {
+        net_raw_pause(clients[i]->end, false);
+        net_step(bed.net);
+        ck_assert_uint_eq(raw_client_drain(clients[i]), FITTING_PONGS + 1);
+        bed_expect_served(&bed, clients[i]);
+    }
     bed_close(&bed);
 }
 END_TEST
 
-/* Each is linked with the next and takes no more than it has: the end of the first is the end of all, however many,
- * within a stack that does not grow with them. */
-START_TEST(long_chain_of_overflows)
+/* Each is linked with the next, and there is no memory to tell anybody anything: the end of the first is the end of
+ * all, however many, within a stack that does not grow with them. */
+START_TEST(long_chain_of_ends)
 {
-    enum { COUNT = 250, STACK = 1 << 18, PONGS = 10, WINDOW = 100 };
-    struct toxtcp_server_config config = defaults();
+    enum { COUNT = 250, STACK = 1 << 18 };
     struct rlimit before;
-    config.output_max = 100;
-    config.control_output_max = PONGS * 27 + 10 - 100 - WINDOW;
-    open_with(&config);
+    open_with(NULL);
     struct raw_client *first = bed_join(&bed, NULL);
     struct raw_client *last = first;
     for (size_t i = 1; i < COUNT; i++) {
         last = bed_link(&bed, last, bed_join(&bed, NULL)).b;
     }
-    net_set_window(bed.net, WINDOW);
-    for (size_t i = 1; i < COUNT; i++) {
-        net_raw_pause(bed.clients[i]->end, true);
-        for (unsigned pong = 1; pong <= PONGS; pong++) {
-            raw_client_send_ping_id(bed.clients[i], WIRE_PING, pong);
-        }
-    }
-    net_step(bed.net);
     ck_assert_uint_eq(bed_info(&bed).client_count, COUNT);
 
     ck_assert_int_eq(getrlimit(RLIMIT_STACK, &before), 0);
     const struct rlimit small = {.rlim_cur = STACK, .rlim_max = before.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_STACK, &small), 0);
+    toxtcp_env_trim(net_env(bed.net));
+    net_fail_alloc(bed.net, 1, true);
     bed_leave(&bed, first);
+    net_fail_alloc(bed.net, 0, false);
     ck_assert_int_eq(setrlimit(RLIMIT_STACK, &before), 0);
     ck_assert_uint_eq(bed_info(&bed).client_count, 0);
-    ck_assert_uint_eq(bed_info(&bed).overflows, COUNT - 1);
+    ck_assert_uint_eq(bed_info(&bed).route_count, 0);
     bed_close(&bed);
 }
 END_TEST
 
-START_TEST(overflow_comes_back_to_its_cause)
+/* Leaves one byte of its block of 256: for more there must be memory. */
+static void fill_block(struct raw_client *client)
 {
-    open_small();
+    net_raw_pause(client->end, true);
+    for (unsigned i = 1; i <= 5; i++) {
+        raw_client_send_ping_id(client, WIRE_PING, i);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        raw_client_send_key(client, WIRE_ROUTING_REQUEST, &client->keys.public_key);
+    }
+    net_step(bed.net);
+}
+
+START_TEST(end_comes_back_to_its_cause)
+{
+    open_with(NULL);
     struct raw_client *a = bed_join(&bed, NULL);
     struct raw_client *b = bed_join(&bed, NULL);
     struct raw_client *c = bed_join(&bed, NULL);
@@ -649,32 +729,17 @@ START_TEST(overflow_comes_back_to_its_cause)
     (void)bed_link(&bed, b, c);
     (void)bed_link(&bed, c, a);
 
-    /* a gives b up, that is too much for b, whose end is too much for c, whose end is too much for a. */
-    fill_with_pongs(a);
-    fill_with_pongs(b);
-    fill_with_pongs(c);
+    /* a gives b up, there is no memory to tell b, nor c of b's end, nor a of c's. */
+    net_set_window(bed.net, 1);
+    fill_block(a);
+    fill_block(b);
+    fill_block(c);
     ck_assert_uint_eq(bed_info(&bed).client_count, 3);
+    net_fail_alloc(bed.net, 1, true);
     raw_client_send_id(a, WIRE_DISCONNECT, ab.a_id);
     net_step(bed.net);
+    net_fail_alloc(bed.net, 0, false);
     ck_assert_uint_eq(bed_info(&bed).client_count, 0);
-    ck_assert_uint_eq(bed_info(&bed).overflows, 3);
-    bed_close(&bed);
-}
-END_TEST
-
-START_TEST(new_route_overflows_the_peer)
-{
-    open_small();
-    struct raw_client *a = bed_join(&bed, NULL);
-    struct raw_client *b = bed_join(&bed, NULL);
-
-    (void)bed_ask(&bed, b, &a->keys.public_key);
-    fill_with_pongs(b);
-    const uint8_t id = bed_ask(&bed, a, &b->keys.public_key);
-    ck_assert_uint_eq(raw_client_expect(a, WIRE_CONNECT)->id, id);
-    ck_assert_uint_eq(raw_client_expect(a, WIRE_DISCONNECT)->id, id);
-    bed_expect_served(&bed, a);
-    ck_assert_uint_eq(bed_info(&bed).client_count, 1);
     bed_close(&bed);
 }
 END_TEST
@@ -750,11 +815,12 @@ static TCase *queue_tests(void)
 
     tcase_add_test(tests, full_receiver_loses_data_only);
     tcase_add_test(tests, unread_answers_overflow);
-    tcase_add_test(tests, unread_notifications_overflow);
-    tcase_add_test(tests, overflows_come_in_a_chain);
-    tcase_add_test(tests, long_chain_of_overflows);
-    tcase_add_test(tests, overflow_comes_back_to_its_cause);
-    tcase_add_test(tests, new_route_overflows_the_peer);
+    tcase_add_test(tests, flapping_friend_closes_nobody);
+    tcase_add_test(tests, news_comes_before_data);
+    tcase_add_test(tests, routes_go_while_news_is_owed);
+    tcase_add_test(tests, full_friends_survive_a_friend);
+    tcase_add_test(tests, long_chain_of_ends);
+    tcase_add_test(tests, end_comes_back_to_its_cause);
     tcase_add_test(tests, own_answer_overflows);
     tcase_add_test(tests, ping_of_the_relay_overflows);
     return tests;

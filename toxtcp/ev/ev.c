@@ -1,17 +1,28 @@
-/* libtoxtcp-ev: the driver object, its turns and its deadlines. SPDX-License-Identifier: ISC */
+/* libtoxtcp-ev: the driver object, its clock and the deadlines that it keeps. SPDX-License-Identifier: ISC */
 #include <assert.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "internal.h"
 
-uint64_t toxtcp_ev_now(const struct toxtcp_ev *ev)
+static uint64_t read_clock(void)
 {
     struct timespec now;
 
-    (void)ev;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t toxtcp_ev_now(const struct toxtcp_ev *ev)
+{
+    (void)ev;
+    return read_clock() / NS_PER_MS;
+}
+
+uint64_t driver_now(struct toxtcp_ev *ev)
+{
+    ev->now_ns = read_clock();
+    return ev->now_ns / NS_PER_MS;
 }
 
 /* --- Being in the core --- */
@@ -20,6 +31,7 @@ void driver_enter(struct toxtcp_ev *ev)
 {
     assert(!ev->busy && "ev_run() was called inside a callback of toxtcp's");
     ev->busy = true;
+    (void)driver_now(ev);
 }
 
 void driver_leave(struct toxtcp_ev *ev)
@@ -41,81 +53,6 @@ void driver_bury(struct toxtcp_ev *ev, struct corpse *corpse)
     }
 }
 
-/* --- The turn of the loop --- */
-
-/* Writes once for every stream that was dirty when the round began. Callbacks in it may make streams dirty again;
- * those wait for the next round, so that a sender who is never full cannot hold the loop. */
-static void flush(struct toxtcp_ev *ev)
-{
-    if (!ev->dirty) {
-        return;
-    }
-    driver_enter(ev);
-    ev->round++;
-    while (ev->dirty && ev->dirty->round != ev->round) {
-        struct stream *stream = ev->dirty;
-        stream_flush(stream);
-        if (stream->keeper) {
-            keeper_arm(stream->keeper);
-        }
-    }
-    driver_leave(ev);
-}
-
-static void on_idle(struct ev_loop *loop, struct ev_idle *idle, int events)
-{
-    (void)events;
-    ev_idle_stop(loop, idle);
-}
-
-static void on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
-{
-    struct toxtcp_ev *ev = prepare->data;
-    struct keeper *keeper;
-
-    (void)events;
-    flush(ev);
-    DL_FOREACH (ev->attached, keeper) {
-        keeper_arm(keeper);
-    }
-    if (ev->dirty) {
-        ev_idle_start(loop, &ev->idle);
-    }
-}
-
-/* Runs last of all that is pending: one who polls without waiting has the answers of this turn sent in this turn. */
-static void on_check(struct ev_loop *loop, struct ev_check *check, int events)
-{
-    (void)loop;
-    (void)events;
-    flush(check->data);
-}
-
-static void start_watchers(struct toxtcp_ev *ev)
-{
-    ev_prepare_init(&ev->prepare, on_prepare);
-    ev_check_init(&ev->check, on_check);
-    ev_idle_init(&ev->idle, on_idle);
-    ev_set_priority(&ev->prepare, PRIORITY_FLUSH);
-    ev_set_priority(&ev->check, PRIORITY_FLUSH);
-    ev->prepare.data = ev;
-    ev->check.data = ev;
-    ev_prepare_start(ev->loop, &ev->prepare);
-    ev_check_start(ev->loop, &ev->check);
-    /* They do not keep the loop alive: sockets and deadlines do. */
-    ev_unref(ev->loop);
-    ev_unref(ev->loop);
-}
-
-static void stop_watchers(struct toxtcp_ev *ev)
-{
-    ev_ref(ev->loop);
-    ev_ref(ev->loop);
-    ev_check_stop(ev->loop, &ev->check);
-    ev_prepare_stop(ev->loop, &ev->prepare);
-    ev_idle_stop(ev->loop, &ev->idle);
-}
-
 /* --- Life --- */
 
 int toxtcp_ev_new(struct ev_loop *loop, struct toxtcp_ev **ev)
@@ -127,7 +64,7 @@ int toxtcp_ev_new(struct ev_loop *loop, struct toxtcp_ev **ev)
     }
     made->loop = loop;
     stream_driver_init(&made->driver, made);
-    start_watchers(made);
+    turn_start(made);
     *ev = made;
     return TOXTCP_OK;
 }
@@ -137,18 +74,24 @@ void toxtcp_ev_free(struct toxtcp_ev *ev)
     if (!ev) {
         return;
     }
-    assert(!ev->busy && ev->info.stream_count == 0 && !ev->attached);
+    assert(!ev->busy && ev->info.stream_count == 0 && !ev->attached && !ev->member);
     while (ev->listeners) {
         toxtcp_ev_listener_free(ev->listeners);
     }
     resolver_free(ev->resolver);
-    stop_watchers(ev);
+    turn_stop(ev);
     free(ev);
 }
 
 const struct toxtcp_driver *toxtcp_ev_driver(struct toxtcp_ev *ev)
 {
     return &ev->driver;
+}
+
+void toxtcp_ev_observe_waits(struct toxtcp_ev *ev, void (*observe)(void *user, uint64_t waited_ns), void *user)
+{
+    ev->observe = observe;
+    ev->observe_user = user;
 }
 
 void toxtcp_ev_get_info(const struct toxtcp_ev *ev, struct toxtcp_ev_info *info)
@@ -188,9 +131,12 @@ static void client_expire(void *object, uint64_t now_ms)
     toxtcp_client_expire(object, now_ms);
 }
 
-static const struct keeper_kind connections_kind = {connections_deadline, connections_expire};
-static const struct keeper_kind server_kind = {server_deadline, server_expire};
-static const struct keeper_kind client_kind = {client_deadline, client_expire};
+/* A relay with thousands of clients has a ping to send every few milliseconds: they go together. */
+enum { SERVER_PAUSE_MS = 25 };
+
+static const struct keeper_kind connections_kind = {connections_deadline, connections_expire, 0};
+static const struct keeper_kind server_kind = {server_deadline, server_expire, SERVER_PAUSE_MS};
+static const struct keeper_kind client_kind = {client_deadline, client_expire, 0};
 
 static int attach(struct toxtcp_ev *ev, const struct keeper_kind *kind, void *object)
 {
@@ -254,5 +200,14 @@ int toxtcp_ev_connect(struct toxtcp_ev *ev, struct toxtcp_client *client, const 
     struct stream *stream = toxtcp_link_driver_data(link);
     stream->keeper = keeper;
     keeper_arm(keeper);
+    return TOXTCP_OK;
+}
+
+int toxtcp_ev_set_source(struct toxtcp_ev *ev, const struct toxtcp_address *source)
+{
+    if (source && source->family == TOXTCP_FAMILY_NONE) {
+        return TOXTCP_ERR_INVALID;
+    }
+    ev->source = source ? *source : (struct toxtcp_address){.family = TOXTCP_FAMILY_NONE};
     return TOXTCP_OK;
 }

@@ -1,6 +1,7 @@
 /* The deadline of one object, kept by one timer. SPDX-License-Identifier: ISC
  *
- * The timer always stands at the deadline: moving it costs no system call, waking up for nothing costs one. */
+ * The timer always stands at the deadline, or where the pause after the last one ends: moving it costs no system call,
+ * waking up for nothing costs one. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -19,8 +20,11 @@ static void start_timer(struct keeper *keeper)
 
 void keeper_arm(struct keeper *keeper)
 {
-    const uint64_t deadline_ms = keeper->kind->deadline(keeper->object);
+    uint64_t deadline_ms = keeper->kind->deadline(keeper->object);
 
+    if (deadline_ms < keeper->rest_until_ms) {
+        deadline_ms = keeper->rest_until_ms;
+    }
     if (deadline_ms == keeper->armed_ms) {
         return;
     }
@@ -43,14 +47,15 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct keeper *keeper = timer->data;
     struct toxtcp_ev *ev = keeper->ev;
-    const uint64_t now_ms = toxtcp_ev_now(ev);
 
     (void)loop;
     (void)events;
     driver_enter(ev);
+    const uint64_t now_ms = ev->now_ns / NS_PER_MS;
     keeper->armed_ms = TOXTCP_NEVER;
     if (keeper->kind->deadline(keeper->object) <= now_ms) {
         keeper->kind->expire(keeper->object, now_ms);
+        keeper->rest_until_ms = now_ms + keeper->kind->pause_ms;
     }
     if (keeper->object) {
         keeper_arm(keeper);

@@ -1,13 +1,14 @@
 /* Sockets that listen for a server. SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "internal.h"
 
-/* Streams accepted when the socket is ready, so that a flood of newcomers starves nobody. */
-enum { ACCEPTS_PER_WAKE = 64 };
+/* Streams accepted in one turn of the loop by all listeners together, so that a flood of newcomers starves nobody. */
+enum { ACCEPTS_PER_TURN = 8 };
 
 /* Out of descriptors: when to try again, if no stream ends before. */
 #define PAUSE_SECONDS 0.5
@@ -69,9 +70,8 @@ static void admit(struct toxtcp_ev_listener *listener, int fd, const struct sock
         (void)close(fd);
         return;
     }
-    socket_set_no_delay(fd);
     if (socket_address_decode(from, &source) &&
-        toxtcp_server_accept(listener->server, &source, toxtcp_ev_now(ev), &link) == TOXTCP_OK) {
+        toxtcp_server_accept(listener->server, &source, driver_now(ev), &link) == TOXTCP_OK) {
         stream_adopt(stream, link);
     } else {
         stream_forget(stream);
@@ -103,12 +103,14 @@ static void on_io(struct ev_loop *loop, struct ev_io *io, int events)
 {
     struct toxtcp_ev_listener *listener = io->data;
     struct toxtcp_ev *ev = listener->ev;
+    const uint32_t count = ev->listener_count;
+    const uint32_t part = count < ACCEPTS_PER_TURN ? ACCEPTS_PER_TURN / count : 1;
     bool more = true;
 
     (void)loop;
     (void)events;
     driver_enter(ev);
-    for (int i = 0; more && i < ACCEPTS_PER_WAKE; i++) {
+    for (uint32_t i = 0; more && i < part; i++) {
         more = accept_one(listener);
     }
     driver_leave(ev);
@@ -136,22 +138,26 @@ static int listen_error(int error_number)
     }
 }
 
-static bool bind_and_listen(int fd, const struct sockaddr_storage *storage, socklen_t len)
+static bool set_option(int fd, int level, int option)
 {
     const int on = 1;
 
+    return setsockopt(fd, level, option, &on, sizeof on) == 0;
+}
+
+static bool bind_and_listen(int fd, const struct sockaddr_storage *storage, socklen_t len, bool shared)
+{
     /* A relay that restarts must not wait for the old one's connections to fade. */
-    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-           (storage->ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
+    return set_option(fd, SOL_SOCKET, SO_REUSEADDR) && (!shared || set_option(fd, SOL_SOCKET, SO_REUSEPORT)) &&
+           (storage->ss_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
            bind(fd, (const struct sockaddr *)storage, len) == 0 && listen(fd, SOMAXCONN) == 0;
 }
 
-/* Returns the descriptor, or an error; tells the address that was found. */
-static int open_socket(const struct toxtcp_address *address, struct toxtcp_address *found)
+/* Returns the descriptor, or an error. */
+static int open_socket(const struct toxtcp_address *address, bool shared)
 {
     struct sockaddr_storage storage;
     const int encoded = socket_address_encode(address, &storage);
-    socklen_t len = sizeof storage;
 
     if (encoded < 0) {
         return TOXTCP_ERR_INVALID;
@@ -160,38 +166,97 @@ static int open_socket(const struct toxtcp_address *address, struct toxtcp_addre
     if (fd < 0) {
         return listen_error(errno);
     }
-    if (!bind_and_listen(fd, &storage, (socklen_t)encoded) || getsockname(fd, (struct sockaddr *)&storage, &len)) {
+    if (!bind_and_listen(fd, &storage, (socklen_t)encoded, shared)) {
         const int error = listen_error(errno);
         (void)close(fd);
         return error;
     }
-    (void)socket_address_decode((const struct sockaddr *)&storage, found);
     return fd;
 }
 
-int toxtcp_ev_listen(struct toxtcp_ev *ev, struct toxtcp_server *server, const struct toxtcp_address *address,
-                     struct toxtcp_ev_listener **listener)
+static bool is_on(int fd, int option)
 {
-    struct toxtcp_ev_listener *made = calloc(1, sizeof *made);
+    int value = 0;
+    socklen_t len = sizeof value;
 
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value != 0;
+}
+
+static bool is_listening_stream(int fd)
+{
+    int type = 0;
+    socklen_t len = sizeof type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM && is_on(fd, SO_ACCEPTCONN);
+}
+
+static int prepare_socket(int fd, struct toxtcp_address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t len = sizeof storage;
+    const int flags = fcntl(fd, F_GETFL);
+
+    if (getsockname(fd, (struct sockaddr *)&storage, &len) ||
+        !socket_address_decode((const struct sockaddr *)&storage, address) || flags < 0 ||
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC)) {
+        return TOXTCP_ERR_INVALID;
+    }
+    socket_set_no_delay(fd);
+    return TOXTCP_OK;
+}
+
+int toxtcp_ev_listen_socket(struct toxtcp_ev *ev, struct toxtcp_server *server, int fd,
+                            struct toxtcp_ev_listener **listener)
+{
+    struct toxtcp_address address;
+
+    if (!is_listening_stream(fd) || prepare_socket(fd, &address)) {
+        return TOXTCP_ERR_INVALID;
+    }
+    struct toxtcp_ev_listener *made = calloc(1, sizeof *made);
     if (!made) {
         return TOXTCP_ERR_NO_MEMORY;
     }
-    const int fd = open_socket(address, &made->address);
-    if (fd < 0) {
-        free(made);
-        return fd;
-    }
     made->ev = ev;
     made->server = server;
+    made->address = address;
     ev_io_init(&made->io, on_io, fd, EV_READ);
+    ev_set_priority(&made->io, PRIORITY_DEADLINE);
     made->io.data = made;
     ev_timer_init(&made->pause, on_pause_over, 0., 0.);
     made->pause.data = made;
     ev_io_start(ev->loop, &made->io);
     DL_APPEND(ev->listeners, made);
+    ev->listener_count++;
     *listener = made;
     return TOXTCP_OK;
+}
+
+static int listen_at(struct toxtcp_ev *ev, struct toxtcp_server *server, const struct toxtcp_address *address,
+                     bool shared, struct toxtcp_ev_listener **listener)
+{
+    const int fd = open_socket(address, shared);
+
+    if (fd < 0) {
+        return fd;
+    }
+    const int error = toxtcp_ev_listen_socket(ev, server, fd, listener);
+    if (error) {
+        (void)close(fd);
+    }
+    return error;
+}
+
+int toxtcp_ev_listen(struct toxtcp_ev *ev, struct toxtcp_server *server, const struct toxtcp_address *address,
+                     struct toxtcp_ev_listener **listener)
+{
+    return listen_at(ev, server, address, false, listener);
+}
+
+int toxtcp_ev_listen_shared(struct toxtcp_ev *ev, struct toxtcp_server *server, const struct toxtcp_address *address,
+                            struct toxtcp_ev_listener **listener)
+{
+    return listen_at(ev, server, address, true, listener);
 }
 
 void toxtcp_ev_listener_address(const struct toxtcp_ev_listener *listener, struct toxtcp_address *address)
@@ -208,5 +273,6 @@ void toxtcp_ev_listener_free(struct toxtcp_ev_listener *listener)
     ev_io_stop(listener->ev->loop, &listener->io);
     (void)close(listener->io.fd);
     DL_DELETE(listener->ev->listeners, listener);
+    listener->ev->listener_count--;
     free(listener);
 }

@@ -120,7 +120,22 @@ static void keep_queue_short(int fd)
 #endif
 }
 
-int socket_connect(const struct toxtcp_address *address)
+/* Without a port of its own the socket gets one when it connects, so that one port can serve many connections. */
+static int bind_to(int fd, const struct toxtcp_address *source)
+{
+    struct sockaddr_storage storage;
+    const int len = socket_address_encode(source, &storage);
+
+#ifdef IP_BIND_ADDRESS_NO_PORT
+    if (source->port == 0) {
+        const int on = 1;
+        (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    }
+#endif
+    return bind(fd, (const struct sockaddr *)&storage, (socklen_t)len);
+}
+
+int socket_connect(const struct toxtcp_address *address, const struct toxtcp_address *source)
 {
     struct sockaddr_storage storage;
     const int len = socket_address_encode(address, &storage);
@@ -134,7 +149,8 @@ int socket_connect(const struct toxtcp_address *address)
     }
     socket_set_no_delay(fd);
     keep_queue_short(fd);
-    if (connect(fd, (const struct sockaddr *)&storage, (socklen_t)len) && errno != EINPROGRESS) {
+    if ((source->family == address->family && bind_to(fd, source)) ||
+        (connect(fd, (const struct sockaddr *)&storage, (socklen_t)len) && errno != EINPROGRESS)) {
         const int error = socket_error(errno);
         (void)close(fd);
         return error;

@@ -11,31 +11,18 @@ static bool is_not_now(int error_number)
     return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR;
 }
 
-static void watch(struct stream *stream, int events)
+static void watch(struct stream *stream)
 {
     struct ev_loop *loop = stream->ev->loop;
+    const int events = (stream->paused ? 0 : EV_READ) | (stream->full ? EV_WRITE : 0);
 
-    if ((stream->io.events & (EV_READ | EV_WRITE)) != events) {
-        ev_io_stop(loop, &stream->io);
+    if (events == (stream->io.events & (EV_READ | EV_WRITE)) && ev_is_active(&stream->io) == (events != 0)) {
+        return;
+    }
+    ev_io_stop(loop, &stream->io);
+    if (events) {
         ev_io_modify(&stream->io, events);
         ev_io_start(loop, &stream->io);
-    }
-}
-
-static void unmark_dirty(struct stream *stream)
-{
-    if (stream->dirty) {
-        DL_DELETE(stream->ev->dirty, stream);
-        stream->dirty = false;
-    }
-}
-
-static void mark_dirty(struct stream *stream)
-{
-    if (!stream->dirty) {
-        stream->dirty = true;
-        stream->round = stream->ev->round;
-        DL_APPEND(stream->ev->dirty, stream);
     }
 }
 
@@ -55,7 +42,8 @@ void stream_forget(struct stream *stream)
 {
     struct toxtcp_ev *ev = stream->ev;
 
-    unmark_dirty(stream);
+    turn_unmark_dirty(stream);
+    turn_remove(stream);
     if (stream->candidates) {
         candidates_drop(stream->candidates);
     }
@@ -95,16 +83,23 @@ static ssize_t write_some(struct stream *stream)
     ev->info.writes++;
     if (written > 0) {
         ev->info.bytes_written += (uint64_t)written;
+        if (ev->observe && (size_t)written == len) {
+            (void)driver_now(ev);
+            ev->observe(ev->observe_user, ev->now_ns - stream->waiting_since_ns);
+        }
     }
     return written;
 }
 
 static void handle_write_error(struct stream *stream, int error_number)
 {
-    if (error_number == EPIPE || error_number == ECONNRESET) {
+    const bool gone = error_number == EPIPE || error_number == ECONNRESET;
+
+    if (gone && !stream->paused) {
         /* What the other side said before it went still lies in the socket; its end comes after it. */
-        stream->write_error = socket_error(error_number);
-        watch(stream, EV_READ);
+        stream->write_error = (int16_t)socket_error(error_number);
+        stream->full = false;
+        watch(stream);
     } else {
         stream_end(stream, socket_error(error_number));
     }
@@ -114,7 +109,7 @@ void stream_flush(struct stream *stream)
 {
     const uint8_t *bytes;
 
-    unmark_dirty(stream);
+    turn_unmark_dirty(stream);
     if (stream->write_error) {
         return;
     }
@@ -124,45 +119,38 @@ void stream_flush(struct stream *stream)
         return;
     }
     if (written > 0) {
-        toxtcp_link_sent(stream->link, (size_t)written, toxtcp_ev_now(stream->ev));
+        toxtcp_link_sent(stream->link, (size_t)written, stream->ev->now_ns / NS_PER_MS);
     }
     /* A stream that became dirty again is written in the next round. */
     if (stream->link) {
-        const bool full = !stream->dirty && toxtcp_link_output(stream->link, &bytes) > 0;
-        watch(stream, full ? EV_READ | EV_WRITE : EV_READ);
+        stream->full = !stream->dirty && toxtcp_link_output(stream->link, &bytes) > 0;
+        watch(stream);
     }
 }
 
 /* --- Reading --- */
 
-/* Returns true when there may be more. */
-static bool read_some(struct stream *stream)
+size_t stream_read(struct stream *stream)
 {
     struct toxtcp_ev *ev = stream->ev;
-    const ssize_t len = recv(stream->io.fd, ev->read_buffer, sizeof ev->read_buffer, 0);
+    const size_t part = stream->greedy ? GREEDY_PART : QUIET_PART;
+    const ssize_t len = recv(stream->io.fd, ev->read_buffer, part, 0);
+    const uint64_t now_ms = driver_now(ev);
 
     ev->info.reads++;
-    if (len < 0 && is_not_now(errno)) {
-        return false;
+    /* Once greedy, it stays so until it has little: who sends in bursts is read in one call each. */
+    stream->greedy = len >= QUIET_PART;
+    if (len > 0) {
+        ev->info.bytes_read += (uint64_t)len;
+        /* After an error the link has closed itself, and the stream knows. */
+        (void)toxtcp_link_recv(stream->link, ev->read_buffer, (size_t)len, now_ms);
+        return (size_t)len;
     }
-    if (len <= 0) {
+    if (len == 0 || !is_not_now(errno)) {
         const int error = len == 0 ? TOXTCP_ERR_CLOSED : socket_error(errno);
         stream_end(stream, stream->write_error ? stream->write_error : error);
-        return false;
     }
-    ev->info.bytes_read += (uint64_t)len;
-    /* After an error the link has closed itself, and the stream knows. */
-    (void)toxtcp_link_recv(stream->link, ev->read_buffer, (size_t)len, toxtcp_ev_now(ev));
-    return stream->link && (size_t)len == sizeof ev->read_buffer;
-}
-
-static void read_all(struct stream *stream)
-{
-    bool more = true;
-
-    for (int i = 0; more && i < READS_PER_WAKE; i++) {
-        more = read_some(stream);
-    }
+    return 0;
 }
 
 /* --- Connecting --- */
@@ -176,7 +164,7 @@ static void on_connected(struct stream *stream)
         candidates_drop(stream->candidates);
         stream->candidates = NULL;
     }
-    watch(stream, EV_READ);
+    watch(stream);
     const bool known = socket_remote_address(stream->io.fd, &remote);
     toxtcp_link_connected(stream->link, known ? &remote : NULL, toxtcp_ev_now(stream->ev));
 }
@@ -200,17 +188,17 @@ static void on_io(struct ev_loop *loop, struct ev_io *io, int events)
     struct toxtcp_ev *ev = stream->ev;
 
     (void)loop;
-    driver_enter(ev);
-    if (!stream->connected) {
-        on_connect_result(stream);
-    } else {
+    if (stream->connected) {
         if (events & EV_READ) {
-            read_all(stream);
+            turn_add(stream);
         }
-        if (stream->link && events & EV_WRITE) {
-            stream_flush(stream);
+        if (events & EV_WRITE) {
+            turn_mark_dirty(stream);
         }
+        return;
     }
+    driver_enter(ev);
+    on_connect_result(stream);
     if (stream->keeper) {
         keeper_arm(stream->keeper);
     }
@@ -225,7 +213,7 @@ static void start(struct stream *stream, int fd, int events)
 
 int stream_connect(struct stream *stream, const struct toxtcp_address *address)
 {
-    const int fd = socket_connect(address);
+    const int fd = socket_connect(address, &stream->ev->source);
 
     if (fd < 0) {
         return fd;
@@ -242,6 +230,7 @@ struct stream *stream_new(struct toxtcp_ev *ev, int fd)
     if (stream) {
         stream->ev = ev;
         ev_io_init(&stream->io, on_io, fd, 0);
+        ev_set_priority(&stream->io, PRIORITY_SOCKET);
         stream->io.data = stream;
         ev->info.stream_count++;
     }
@@ -290,11 +279,31 @@ static int driver_dial(void *user, struct toxtcp_link *link, const struct toxtcp
 
 static void driver_output_ready(void *user, struct toxtcp_link *link)
 {
+    struct toxtcp_ev *ev = user;
+    struct stream *stream = toxtcp_link_driver_data(link);
+
+    assert(stream);
+    if (ev->observe && !ev->busy) {
+        (void)driver_now(ev);
+    }
+    stream->waiting_since_ns = ev->now_ns;
+    turn_mark_dirty(stream);
+}
+
+/* What lies in the socket stays there, and fills up the way from the sender. */
+static void driver_want_input(void *user, struct toxtcp_link *link, bool wanted)
+{
     struct stream *stream = toxtcp_link_driver_data(link);
 
     (void)user;
-    assert(stream);
-    mark_dirty(stream);
+    if (!stream || !stream->connected || stream->paused == !wanted) {
+        return;
+    }
+    stream->paused = !wanted;
+    if (stream->paused) {
+        turn_remove(stream);
+    }
+    watch(stream);
 }
 
 /* Attached objects are looked at in every turn; a client of its own only when it is touched, or asks. */
@@ -329,4 +338,12 @@ void stream_driver_init(struct toxtcp_driver *driver, struct toxtcp_ev *ev)
     driver->output_ready = driver_output_ready;
     driver->attend = driver_attend;
     driver->close = driver_close;
+    driver->want_input = driver_want_input;
+}
+
+int toxtcp_ev_socket(const struct toxtcp_link *link)
+{
+    const struct stream *stream = toxtcp_link_driver_data(link);
+
+    return stream ? stream->io.fd : -1;
 }

@@ -62,7 +62,10 @@ static struct toxtcp_server *add_server(struct net *net, struct toxtcp_public_ke
     struct toxtcp_server *server;
 
     toxtcp_server_config_default(&config);
+    /* All come from one address, at one moment of virtual time. */
     config.per_source_max = 0;
+    config.accept_rate_max = 0;
+    config.input_burst = UINT32_MAX;
     net_require(toxtcp_server_new(net_env(net), net_driver(net), &config, &keys, &server) == 0, "no server");
     net_add_server(net, server);
     net_listen(net, &address, server);

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a driver has read already when it is told to rest. */
+enum { READ_BEFORE = 64 };
+
 static void take_bytes(struct far_end *end, const uint8_t *bytes, size_t len)
 {
     struct channel_input input = {bytes, len, 0};
@@ -165,12 +168,21 @@ void far_end_flip(struct far_end *end, size_t place, uint8_t bits)
     }
 }
 
+void far_end_want_input(void *user, struct toxtcp_link *link, bool wanted)
+{
+    struct far_end *end = toxtcp_link_driver_data(link);
+
+    (void)user;
+    net_require(end->resting == wanted, "input is wanted or not, and that was known");
+    end->resting = !wanted;
+}
+
 void far_end_deliver(struct far_end *end, size_t len, uint64_t now_ms)
 {
     const size_t waiting = buffer_len(&end->channel.out);
     const size_t taken = len < waiting ? len : waiting;
 
-    if (!end->link || end->dialling) {
+    if (!end->link || end->dialling || (end->resting && taken > READ_BEFORE)) {
         return;
     }
     /* Of exactly that length, so that a memory checker sees every byte read beside it. */

@@ -18,6 +18,7 @@ struct far_end {
     struct toxtcp_link *link; /* NULL: none, or it has ended */
     bool dialling;            /* the link was not told yet that it is connected */
     bool output_said;
+    bool resting; /* the link wants no input */
     bool watched;
     bool deaf; /* what the link writes is not looked at: nobody here holds the keys for it */
     bool cut;  /* the end of the stream took what the link had not written yet */
@@ -29,6 +30,7 @@ struct far_end {
 void far_end_output_ready(void *user, struct toxtcp_link *link);
 void far_end_attend(void *user, struct toxtcp_link *link);
 void far_end_close(void *user, struct toxtcp_link *link);
+void far_end_want_input(void *user, struct toxtcp_link *link, bool wanted);
 
 /* Ends that have no link. `end` is in zeroed memory, but for `heard`. */
 void far_end_be_relay(struct far_end *end, struct net_env *env, const struct toxtcp_key_pair *keys);
@@ -51,7 +53,8 @@ void far_end_feign(struct far_end *end, const struct toxtcp_key_pair *ours, cons
                    const uint8_t temporary_key[WIRE_KEY_SIZE]);
 /* Flips bits of one byte that waits to be delivered. */
 void far_end_flip(struct far_end *end, size_t place, uint8_t bits);
-/* Hands up to `len` of the queued bytes to the link. */
+/* Hands up to `len` of the queued bytes to the link; of many none while it rests, a few are what had been read before.
+ */
 void far_end_deliver(struct far_end *end, size_t len, uint64_t now_ms);
 /* From now on memory of `env` must not be released with that secret in it. Not while a fuzzer runs: it sees what is
  * compared, and would send us our own secrets. */

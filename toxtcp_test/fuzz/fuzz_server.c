@@ -29,8 +29,8 @@ enum op {
     OP_PASS,    /* time */
     OP_SLEEP,   /* time */
     OP_FAIL,    /* which allocation, with all later ones or not */
-    OP_TRIM,
-    OP_FEIGN, /* slot, a byte: the client's request has a temporary key of 32 times that */
+    OP_TRIM,    /* with OTHER_LIMITS: another configuration too */
+    OP_FEIGN,   /* slot, a byte: the client's request has a temporary key of 32 times that */
     OPS
 };
 
@@ -43,7 +43,8 @@ enum {
     MARK = 0x40,
     NOBODY = -1,
     SETTLING_TURNS = 3,
-    TURNS_MAX = 100000
+    TURNS_MAX = 100000,
+    OTHER_LIMITS = 64 /* of the first byte */
 };
 
 /* A client of the relay. */
@@ -72,6 +73,7 @@ struct world {
     struct guest guests[GUESTS];
     uint8_t request[WIRE_REQUEST_SIZE]; /* the last one that was made */
     uint64_t now_ms;
+    uint8_t flags;         /* the first byte */
     uint64_t honest_count; /* accepted ones that hold keys */
 };
 
@@ -292,6 +294,48 @@ static const struct toxtcp_address *source_of(uint8_t byte)
     return &sources[byte % (sizeof sources / sizeof sources[0])];
 }
 
+static struct toxtcp_server_config choose_config(uint8_t flags)
+{
+    struct toxtcp_server_config config;
+
+    toxtcp_server_config_default(&config);
+    if (flags & 1) {
+        config.clients_max = 4;
+        config.unconfirmed_max = 2;
+        config.per_source_max = 3;
+    }
+    if (flags & 2) {
+        config.output_max = 3000;
+        config.control_output_max = 1000;
+    }
+    if (flags & 4) {
+        config.confirm_timeout_ms = 500;
+        config.ping_interval_ms = 2000;
+        config.pong_timeout_ms = 1000;
+    }
+    if (flags & 8) {
+        config.output_max = 0;
+        config.control_output_max = 100;
+        config.per_source_max = 0;
+    }
+    if (flags & 32) {
+        config.input_rate_max = 2000;
+        config.input_burst = 5000;
+        config.accept_rate_max = 2;
+        config.accept_burst = 6;
+        config.output_total_max = 6000;
+    }
+    return config;
+}
+
+/* The other one of two configurations, one of them by chance the default. */
+static void configure(struct world *world)
+{
+    world->flags ^= 0xff & ~OTHER_LIMITS;
+    const struct toxtcp_server_config config = choose_config(world->flags);
+    toxtcp_server_configure(world->server, world->flags & 16 ? NULL : &config, world->now_ms);
+}
+
 static void leave(struct world *world, struct guest *guest)
 {
     far_end_end(&guest->end, TOXTCP_ERR_CLOSED, world->now_ms);
@@ -402,6 +446,9 @@ static void run_world(struct world *world, enum op op, struct input *input)
         break;
     default:
         toxtcp_env_trim(world->env.env);
+        if (world->flags & OTHER_LIMITS) {
+            configure(world);
+        }
         break;
     }
 }
@@ -554,33 +601,6 @@ static void check_end(struct world *world)
 
 /* --- Life --- */
 
-static struct toxtcp_server_config choose_config(uint8_t flags)
-{
-    struct toxtcp_server_config config;
-
-    toxtcp_server_config_default(&config);
-    if (flags & 1) {
-        config.clients_max = 4;
-        config.unconfirmed_max = 2;
-        config.per_source_max = 3;
-    }
-    if (flags & 2) {
-        config.output_max = 3000;
-        config.control_output_max = 1000;
-    }
-    if (flags & 4) {
-        config.confirm_timeout_ms = 500;
-        config.ping_interval_ms = 2000;
-        config.pong_timeout_ms = 1000;
-    }
-    if (flags & 8) {
-        config.output_max = 0;
-        config.control_output_max = 100;
-        config.per_source_max = 0;
-    }
-    return config;
-}
-
 static void begin(struct world *world, uint8_t flags)
 {
     const struct toxtcp_server_config config = choose_config(flags);
@@ -595,8 +615,11 @@ static void begin(struct world *world, uint8_t flags)
         }
     }
     far_end_watch_secret(&world->env, relay_keys.secret_key.bytes);
-    world->driver =
-        (struct toxtcp_driver){.output_ready = far_end_output_ready, .attend = far_end_attend, .close = far_end_close};
+    world->flags = flags;
+    world->driver = (struct toxtcp_driver){.output_ready = far_end_output_ready,
+                                           .attend = far_end_attend,
+                                           .close = far_end_close,
+                                           .want_input = far_end_want_input};
     world->now_ms = 1000000;
     net_require(toxtcp_server_new(world->env.env, &world->driver, flags & 16 ? NULL : &config, &relay_keys,
                                   &world->server) == 0,

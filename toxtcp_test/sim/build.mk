@@ -9,13 +9,13 @@ EXTRA_DIST += \
 if WITH_TESTS
 check_LTLIBRARIES += toxtcp_test/libsim.la
 toxtcp_test_libsim_la_SOURCES = \
+	apps/common/histogram.c \
+	apps/common/histogram.h \
 	toxtcp_test/sim/dice.c \
 	toxtcp_test/sim/dice.h \
 	toxtcp_test/sim/events.c \
 	toxtcp_test/sim/events.h \
 	toxtcp_test/sim/faults.c \
-	toxtcp_test/sim/histogram.c \
-	toxtcp_test/sim/histogram.h \
 	toxtcp_test/sim/knobs.c \
 	toxtcp_test/sim/knobs.h \
 	toxtcp_test/sim/liar.c \

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../apps/common/histogram.h"
 #include "sim/dice.h"
 #include "sim/events.h"
-#include "sim/histogram.h"
 #include "sim/network.h"
 #include "sim/pipe.h"
 #include "support/net_env.h"

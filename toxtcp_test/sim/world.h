@@ -7,8 +7,8 @@
 
 #include <toxtcp/toxtcp.h>
 
+#include "../../apps/common/histogram.h"
 #include "sim/events.h"
-#include "sim/histogram.h"
 #include "sim/knobs.h"
 #include "sim/liar.h"
 #include "sim/network.h"

@@ -47,6 +47,7 @@ struct end {
     struct net_raw *raw;
     struct bytes in;  /* on its way to this end */
     bool output_said; /* the link has bytes to write */
+    bool resting;     /* the link wants no input */
     int hears;        /* the error with which the stream ends here, once `in` is read; 0: it goes on */
 };
 
@@ -242,6 +243,17 @@ static void output_ready(void *user, struct toxtcp_link *link)
     }
 }
 
+static void want_input(void *user, struct toxtcp_link *link, bool wanted)
+{
+    struct end *end = toxtcp_link_driver_data(link);
+
+    (void)user;
+    if (end) {
+        net_require(end->resting == wanted, "input is wanted or not, and that was known");
+        end->resting = !wanted;
+    }
+}
+
 static void close_link(void *user, struct toxtcp_link *link)
 {
     struct end *end = toxtcp_link_driver_data(link);
@@ -383,7 +395,7 @@ static bool read_end(struct end *end)
     if (end->stream->broken && end->hears) {
         return tell_end(end);
     }
-    if (end->stream->place->stalled || (end->raw && end->raw->paused)) {
+    if (end->stream->place->stalled || (end->raw && end->raw->paused) || (end->link && end->resting)) {
         return false;
     }
     if (len == 0) {
@@ -511,7 +523,8 @@ struct net *net_new(uint64_t seed)
     struct net *net = net_must(calloc(1, sizeof *net));
 
     net_env_init(&net->env, seed);
-    net->driver = (struct toxtcp_driver){.user = net, .dial = dial, .output_ready = output_ready, .close = close_link};
+    net->driver = (struct toxtcp_driver){
+        .user = net, .dial = dial, .output_ready = output_ready, .close = close_link, .want_input = want_input};
     /* Not 0, which whoever forgets a moment would find right. */
     net->now_ms = 1000000;
     net->source_port = FIRST_SOURCE_PORT;

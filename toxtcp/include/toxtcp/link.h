@@ -7,6 +7,7 @@
 #ifndef TOXTCP_LINK_H
 #define TOXTCP_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,12 @@ struct toxtcp_driver {
     /* The core is done with the link. The driver may call toxtcp_link_output() once more and write what
      * the socket takes without waiting; then it closes the socket and forgets the link. */
     void (*close)(void *user, struct toxtcp_link *link);
+
+    /* Whether the link wants more bytes. Told false, the driver stops reading this stream until it is told true, so
+     * that TCP slows the sender down; what it has read already it still hands over. A link that was told nothing wants
+     * bytes. Must not call back into the core. May be NULL in a driver that always reads: limits then hold less
+     * strictly. */
+    void (*want_input)(void *user, struct toxtcp_link *link, bool wanted);
 };
 
 /* A pointer of the driver's own, NULL at first. The core never looks at it. */
@@ -52,6 +59,10 @@ TOXTCP_API void *toxtcp_link_driver_data(const struct toxtcp_link *link);
 /* The stream that dial() asked for is open, to `remote` (NULL when the driver does not know it; copied). Once per link.
  * There is output when it returns. Not inside a callback. Cannot fail: what goes wrong ends in close(). */
 TOXTCP_API void toxtcp_link_connected(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms);
+
+/* True once the handshake is done. What comes before that costs the relay a thousand times more than a packet, so a
+ * driver may serve it last. */
+TOXTCP_API bool toxtcp_link_is_open(const struct toxtcp_link *link);
 
 /* Bytes came in. `bytes` is the driver's, is not changed and is not needed after the call; any cut of the
  * stream will do, `len` 0 too. Callbacks to the application happen in here. Not inside a callback.

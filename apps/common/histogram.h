@@ -1,6 +1,6 @@
 /* A histogram of whole numbers, exact to half a percent, of a fixed size. SPDX-License-Identifier: ISC */
-#ifndef TEST_SIM_HISTOGRAM_H
-#define TEST_SIM_HISTOGRAM_H
+#ifndef APPS_COMMON_HISTOGRAM_H
+#define APPS_COMMON_HISTOGRAM_H
 
 #include <stdint.h>
 
@@ -26,5 +26,9 @@ void histogram_merge(struct histogram *histogram, const struct histogram *other)
 /* The value that so many of a thousand do not exceed: 500 for the median, 990, 999, 1000 for the greatest. 0 when it is
  * empty. */
 uint64_t histogram_quantile(const struct histogram *histogram, uint32_t per_mille);
+/* How many numbers there are that do not exceed the value. */
+uint64_t histogram_rank(const struct histogram *histogram, uint64_t value);
+/* Leaves what has come since the histogram was `earlier`; min and max stay those of all. */
+void histogram_subtract(struct histogram *histogram, const struct histogram *earlier);
 
 #endif

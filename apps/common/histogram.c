@@ -92,3 +92,23 @@ uint64_t histogram_quantile(const struct histogram *histogram, uint32_t per_mill
     }
     return histogram->max;
 }
+
+uint64_t histogram_rank(const struct histogram *histogram, uint64_t value)
+{
+    const uint32_t last = bucket_of(value);
+    uint64_t rank = 0;
+
+    for (uint32_t i = 0; i <= last; i++) {
+        rank += histogram->buckets[i];
+    }
+    return rank;
+}
+
+void histogram_subtract(struct histogram *histogram, const struct histogram *earlier)
+{
+    histogram->count -= earlier->count;
+    histogram->sum -= earlier->sum;
+    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        histogram->buckets[i] -= earlier->buckets[i];
+    }
+}

@@ -1,0 +1,4 @@
+# The load generator. SPDX-License-Identifier: ISC
+
+if WITH_APPS
+endif
