@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	toxtcp_test/apps/common.sh \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/relay.sh \
+	toxtcp_test/apps/stress.sh \
 	toxtcp_test/bench/failover.sh \
 	toxtcp_test/headers.sh \
 	toxtcp_test/symbols.sh \
@@ -186,7 +187,10 @@ apps_tests = \
 	toxtcp_test/check_chat_session \
 	toxtcp_test/check_chat_ways \
 	toxtcp_test/check_keys_file \
-	toxtcp_test/check_relay_list
+	toxtcp_test/check_relay_list \
+	toxtcp_test/check_stress_attack \
+	toxtcp_test/check_stress_options \
+	toxtcp_test/check_stress_payload
 check_PROGRAMS += $(apps_tests)
 TESTS += $(apps_tests)
 toxtcp_test_check_chat_parts_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
@@ -209,12 +213,23 @@ toxtcp_test_check_keys_file_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_keys_file_LDADD = apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_relay_list_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_relay_list_LDADD = apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_stress_attack_SOURCES = \
+	toxtcp_test/check_ev.h \
+	toxtcp_test/check_ev_world.c \
+	toxtcp_test/check_stress_attack.c
+toxtcp_test_check_stress_attack_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_stress_attack_LDADD = apps/libstress.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_stress_options_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_stress_options_LDADD = apps/libstress.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_stress_payload_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_stress_payload_LDADD = apps/libstress.la apps/libcommon.la $(ev_test_libs)
 TESTS += \
 	toxtcp_test/apps/chat_options.sh \
 	toxtcp_test/apps/chat_talk.sh \
 	toxtcp_test/apps/chat_udp.sh \
 	toxtcp_test/apps/demo.sh \
-	toxtcp_test/apps/relay.sh
+	toxtcp_test/apps/relay.sh \
+	toxtcp_test/apps/stress.sh
 if WITH_LIBEDIT
 TESTS += toxtcp_test/apps/chat_terminal.sh
 endif

@@ -1,0 +1,40 @@
+/* What comes in at one end of a pair, and what has been done to it. SPDX-License-Identifier: ISC */
+#include "inlet.h"
+
+enum lane lane_of(enum payload_kind kind)
+{
+    return kind == PAYLOAD_DATA ? LANE_DATA : LANE_ANSWER;
+}
+
+bool measured_has(const struct measured *measured, uint64_t moment_ns)
+{
+    return moment_ns >= measured->from_ns && moment_ns < measured->to_ns;
+}
+
+bool inlet_take(struct inlet *inlet, const struct measured *measured, const uint8_t *bytes, size_t len, uint64_t now_ns,
+                struct tally *tally, struct payload *payload)
+{
+    const uint64_t now_counts = measured_has(measured, now_ns) ? 1 : 0;
+
+    tally->arrived += now_counts;
+    tally->arrived_bytes += now_counts * len;
+    /* When they were sent is not known of these. */
+    if (!payload_read(bytes, len, payload)) {
+        tally->corrupted += now_counts;
+        return false;
+    }
+    const enum lane lane = lane_of(payload->kind);
+    const uint64_t counts = measured_has(measured, payload->sent_ns) ? 1 : 0;
+    if (payload->run != inlet->run || payload->stream != inlet->stream[lane]) {
+        tally->misdelivered += counts;
+        return false;
+    }
+    const enum arrival arrival = arrivals_add(&inlet->arrivals[lane], payload->sequence);
+    if (arrival == ARRIVAL_AGAIN) {
+        tally->duplicated += counts;
+        return false;
+    }
+    tally->received += counts;
+    tally->reordered += arrival == ARRIVAL_LATE ? counts : 0;
+    return true;
+}

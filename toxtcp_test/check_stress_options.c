@@ -1,0 +1,201 @@
+/* Tests of the command line of toxtcp-stress. SPDX-License-Identifier: ISC */
+#include <check.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "../apps/stress/engine.h"
+#include "../apps/stress/options.h"
+
+#define KEY "000102030405060708090A0B0C0D0E0F101112131415161718191a1b1c1d1e1f"
+#define RELAY "--relay", "127.0.0.1:33445:" KEY
+
+enum { ARGUMENTS_MAX = 40 };
+
+static struct stress_options options;
+static struct problem problem;
+
+static int read_options(const char *const *arguments)
+{
+    static char texts[ARGUMENTS_MAX][200];
+    char *copies[ARGUMENTS_MAX + 1] = {texts[0]};
+    int count = 1;
+
+    strcpy(texts[0], "toxtcp-stress");
+    for (; arguments[count - 1] != NULL; count++) {
+        ck_assert_int_lt(count, ARGUMENTS_MAX);
+        ck_assert_uint_lt(strlen(arguments[count - 1]), sizeof texts[0]);
+        strcpy(texts[count], arguments[count - 1]);
+        copies[count] = texts[count];
+    }
+    optind = 0; /* getopt's word for a new command line */
+    opterr = 0;
+    return options_read(count, copies, &options, &problem);
+}
+
+#define TAKEN(...)                                                                                                     \
+    do {                                                                                                               \
+        const char *const arguments[] = {__VA_ARGS__, NULL};                                                           \
+        ck_assert_msg(read_options(arguments) == 0, "%s", problem.text);                                               \
+    } while (0)
+
+#define REFUSED(why, ...)                                                                                              \
+    do {                                                                                                               \
+        const char *const arguments[] = {__VA_ARGS__, NULL};                                                           \
+        ck_assert_int_eq(read_options(arguments), -1);                                                                 \
+        ck_assert_msg(strstr(problem.text, why) != NULL, "said \"%s\", not \"%s\"", problem.text, why);                \
+    } while (0)
+
+START_TEST(defaults)
+{
+    TAKEN(RELAY, "throughput", "latency", "idle");
+    ck_assert_uint_eq(options.group_count, 3);
+    ck_assert_uint_eq(options.threads, 1);
+    ck_assert_double_eq(options.duration_s, 10);
+    ck_assert_double_eq(options.warmup_s, 1);
+    ck_assert_uint_eq(options.groups[0].pairs, 8);
+    ck_assert_uint_eq(options.groups[0].clients, 16);
+    ck_assert_uint_eq(options.groups[0].size, 1373);
+    ck_assert_uint_eq(options.groups[0].window, 49152 / 1373);
+    ck_assert_uint_eq(options.groups[1].window, 64);
+    ck_assert_double_eq(options.groups[1].rate, 200);
+    ck_assert_uint_eq(options.groups[2].clients, 4000);
+    ck_assert_uint_eq(options.relay.address.port, 33445);
+}
+END_TEST
+
+/* A group's own value, else the command line's, else the scenario's. */
+START_TEST(who_wins)
+{
+    TAKEN(RELAY, "throughput:size=100,pairs=3", "latency", "--size", "500", "--window", "7");
+    ck_assert_uint_eq(options.groups[0].size, 100);
+    ck_assert_uint_eq(options.groups[0].pairs, 3);
+    ck_assert_uint_eq(options.groups[0].window, 7);
+    ck_assert_uint_eq(options.groups[1].size, 500);
+    ck_assert_uint_eq(options.groups[1].pairs, 1);
+}
+END_TEST
+
+/* Numbers for honest clients are none for an attack. */
+START_TEST(attacks_have_numbers_of_their_own)
+{
+    TAKEN(RELAY, "--rate", "20", "--clients", "300", "latency", "attack=half-open:sources=9");
+    ck_assert_str_eq(options.groups[1].attack, "half-open");
+    ck_assert_uint_eq(options.groups[1].clients, 0);
+    ck_assert_double_eq(options.groups[1].rate, 0);
+    ck_assert_uint_eq(options.groups[1].sources, 9);
+    TAKEN(RELAY, "attack=half-open:clients=5,rate=1.5");
+    ck_assert_uint_eq(options.groups[0].clients, 5);
+    ck_assert_double_eq(options.groups[0].rate, 1.5);
+    REFUSED("one attack at a time", RELAY, "attack=a", "attack=b");
+    REFUSED("is no attack", RELAY, "attack=");
+    REFUSED("is no attack", RELAY, "attack=123456789012345678901234567890123");
+    REFUSED("is no scenario", RELAY, "attack");
+    REFUSED("is no scenario", RELAY, "latency=half-open");
+}
+END_TEST
+
+START_TEST(every_setting_at_its_edges)
+{
+    TAKEN(RELAY, "throughput:size=40,pairs=1,routes=0,window=1,sources=0,dir=one");
+    TAKEN(RELAY, "throughput:size=2031,pairs=500000,routes=239,window=100000,sources=131072,dir=both");
+    ck_assert(options.groups[0].both);
+    TAKEN(RELAY, "oob:size=1024");
+    TAKEN(RELAY, "churn:clients=1,life=0.01");
+    ck_assert_uint_eq(options.groups[0].pairs, 1);
+    ck_assert_uint_eq(options.groups[0].clients, 2);
+    REFUSED("size=39: it is a whole number of 40 to 2031", RELAY, "throughput:size=39");
+    REFUSED("size=2032: it is a whole number of 40 to 2031", RELAY, "throughput:size=2032");
+    REFUSED("size=100.5: it is a whole number", RELAY, "throughput:size=100.5");
+    REFUSED("routes=240", RELAY, "throughput:routes=240");
+    REFUSED("pairs=0", RELAY, "throughput:pairs=0");
+    REFUSED("clients=0", RELAY, "idle:clients=0");
+    REFUSED("window=100001", RELAY, "throughput:window=100001");
+    REFUSED("rate=-1", RELAY, "latency:rate=-1");
+    REFUSED("rate=nan", RELAY, "latency:rate=nan");
+    REFUSED("rate=inf", RELAY, "latency:rate=inf");
+    REFUSED("rate=0x10", RELAY, "latency:rate=0x10");
+    REFUSED("rate=", RELAY, "latency:rate=");
+    REFUSED("life=0", RELAY, "churn:life=0");
+    REFUSED("dir=up", RELAY, "throughput:dir=up");
+    REFUSED("oob: size=1025 is over 1024", RELAY, "oob:size=1025");
+    REFUSED("oob: size=2000 is over 1024", RELAY, "oob", "--size", "2000");
+    REFUSED("latency: rate=0", RELAY, "latency:rate=0");
+}
+END_TEST
+
+START_TEST(what_is_no_setting)
+{
+    REFUSED("\"colour\" is no setting", RELAY, "latency:colour=3");
+    REFUSED("latency:clients=: this scenario has no use for it", RELAY, "latency:clients=50");
+    REFUSED("idle:pairs=: this scenario has no use for it", RELAY, "idle:pairs=50");
+    REFUSED("attack:size=: this scenario has no use for it", RELAY, "attack=half-open:clients=1,size=100");
+    REFUSED("a setting is written key=value", RELAY, "latency:size");
+    REFUSED("a setting is written key=value", RELAY, "latency:");
+    REFUSED("a setting is written key=value", RELAY, "latency:size=100,");
+    REFUSED("\"nonsense\" is no scenario", RELAY, "nonsense:size=100");
+    REFUSED("\"\" is no scenario", RELAY, "");
+}
+END_TEST
+
+START_TEST(options_at_their_edges)
+{
+    TAKEN(RELAY, "--duration", "0.1", "--warmup", "0", "--ramp", "1", "--threads", "64", "--seed", "9007199254740992",
+          "--relay-pid", "1", "--json", "-", "idle");
+    ck_assert_uint_eq(options.threads, 64);
+    ck_assert_uint_eq(options.seed, UINT64_C(9007199254740992));
+    ck_assert_uint_eq(options.relay_pid, 1);
+    REFUSED("--duration 0", RELAY, "--duration", "0", "idle");
+    REFUSED("--duration nan", RELAY, "--duration", "nan", "idle");
+    REFUSED("--duration 5s", RELAY, "--duration", "5s", "idle");
+    REFUSED("--threads 65", RELAY, "--threads", "65", "idle");
+    REFUSED("--threads 0", RELAY, "--threads", "0", "idle");
+    REFUSED("--threads 1.5: it is a whole number", RELAY, "--threads", "1.5", "idle");
+    REFUSED("--ramp 0", RELAY, "--ramp", "0", "idle");
+    REFUSED("--relay-pid -1", RELAY, "--relay-pid", "-1", "idle");
+    REFUSED("see toxtcp-stress --help", RELAY, "--nonsense");
+}
+END_TEST
+
+START_TEST(what_is_missing)
+{
+    REFUSED("--relay HOST:PORT:KEY is missing", "idle");
+    REFUSED("a scenario is missing", RELAY);
+    REFUSED("one relay at a time", RELAY, RELAY, "idle");
+    REFUSED("write HOST:PORT:KEY", "--relay", "nonsense", "idle");
+    REFUSED("more than 16 scenarios", RELAY, "idle", "idle", "idle", "idle", "idle", "idle", "idle", "idle", "idle",
+            "idle", "idle", "idle", "idle", "idle", "idle", "idle", "idle");
+    TAKEN("--help");
+    ck_assert(options.help);
+    TAKEN("--version");
+    ck_assert(options.version);
+    TAKEN("--list-attacks");
+    ck_assert(options.list_attacks);
+}
+END_TEST
+
+static Suite *stress_options_suite(void)
+{
+    Suite *suite = suite_create("stress_options");
+    TCase *all = tcase_create("all");
+
+    tcase_add_test(all, defaults);
+    tcase_add_test(all, who_wins);
+    tcase_add_test(all, attacks_have_numbers_of_their_own);
+    tcase_add_test(all, every_setting_at_its_edges);
+    tcase_add_test(all, what_is_no_setting);
+    tcase_add_test(all, options_at_their_edges);
+    tcase_add_test(all, what_is_missing);
+    suite_add_tcase(suite, all);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(stress_options_suite());
+    int failed;
+
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
