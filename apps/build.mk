@@ -1,12 +1,13 @@
 # The programs: toxtcp-chat and toxtcp-relay, at the top of the build tree. SPDX-License-Identifier: ISC
 #
 # They see installed headers only, and link the libraries of the build tree statically: so they run where they lie,
-# without libtool's wrapper scripts around them.
+# without libtool's wrapper scripts around them. `make apps_link=` links the shared ones, as distributions want it.
 
 if WITH_APPS
 apps_cppflags = $(public_cppflags) -D_GNU_SOURCE -I$(builddir)
 apps_cflags = $(AM_CFLAGS) $(SODIUM_CFLAGS)
-apps_ldflags = $(AM_LDFLAGS) -static
+apps_link = -static
+apps_ldflags = $(AM_LDFLAGS) $(apps_link)
 apps_libs = libtoxtcp-ev.la libtoxtcp.la $(EV_LIBS) $(SODIUM_LIBS)
 
 noinst_LTLIBRARIES += apps/libcommon.la

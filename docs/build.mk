@@ -5,8 +5,11 @@ EXTRA_DIST += \
 	docs/embedding.md \
 	docs/figures.md \
 	docs/interop.md \
+	docs/monitoring.md \
+	docs/operating.md \
 	docs/protocol.md \
 	docs/simulation.md \
+	docs/status-page.png \
 	docs/symbols-ev.txt \
 	docs/symbols.txt \
 	docs/testing.md \

@@ -20,9 +20,26 @@ EXTRA_DIST += \
 	toxtcp_test/apps/common.sh \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/relay.sh \
+	toxtcp_test/apps/relay_config.sh \
+	toxtcp_test/apps/relay_daemon.sh \
+	toxtcp_test/apps/relay_supervise.py \
+	toxtcp_test/apps/relay_figures.py \
+	toxtcp_test/apps/relay_figures.sh \
+	toxtcp_test/apps/relay_page.py \
+	toxtcp_test/apps/relay_page.sh \
+	toxtcp_test/attacks/attacks.py \
+	toxtcp_test/attacks/attacks.sh \
 	toxtcp_test/apps/stress.sh \
 	toxtcp_test/bench/failover.sh \
+	toxtcp_test/bench/no_mlock.c \
+	toxtcp_test/bench/relay_bench.py \
+	toxtcp_test/bench/relay_rows.py \
+	toxtcp_test/bench/stand.py \
+	toxtcp_test/bench/soak.py \
+	toxtcp_test/bench/soak.sh \
+	toxtcp_test/bench/soak_judging.py \
 	toxtcp_test/headers.sh \
+	toxtcp_test/packaging.sh \
 	toxtcp_test/symbols.sh \
 	toxtcp_test/vectors/check_vectors.sh \
 	toxtcp_test/vectors/make_vectors.py
@@ -37,8 +54,12 @@ toxtcp_test_libinterop_la_SOURCES = \
 	toxtcp_test/interop/bootstrapd.h \
 	toxtcp_test/interop/raw_client.c \
 	toxtcp_test/interop/raw_client.h \
+	toxtcp_test/interop/relayd.c \
+	toxtcp_test/interop/relayd.h \
 	toxtcp_test/interop/scene.c \
-	toxtcp_test/interop/scene.h
+	toxtcp_test/interop/scene.h \
+	toxtcp_test/interop/sockets.c \
+	toxtcp_test/interop/sockets.h
 interop_tests = \
 	toxtcp_test/interop/check_bootstrapd \
 	toxtcp_test/interop/check_toxcore
@@ -48,6 +69,13 @@ toxtcp_test_interop_check_bootstrapd_LDADD = toxtcp_test/libinterop.la $(ev_test
 toxtcp_test_interop_check_toxcore_LDADD = toxtcp_test/libinterop.la $(ev_test_libs) $(TOXCORE_LIBS)
 toxtcp_test_interop_check_toxcore_CFLAGS = $(AM_CFLAGS) $(TOXCORE_CFLAGS)
 
+if WITH_APPS
+check_PROGRAMS += toxtcp_test/interop/check_relay_takeover
+TESTS += toxtcp_test/interop/check_relay_takeover
+TESTS += toxtcp_test/bench/soak.sh
+toxtcp_test_interop_check_relay_takeover_LDADD = toxtcp_test/libinterop.la $(ev_test_libs) $(TOXCORE_LIBS)
+toxtcp_test_interop_check_relay_takeover_CFLAGS = $(AM_CFLAGS) $(TOXCORE_CFLAGS)
+endif
 
 # Network namespaces, for what loopback cannot show.
 check_LTLIBRARIES += toxtcp_test/libnetns.la
@@ -74,6 +102,11 @@ TESTS += \
 	toxtcp_test/vectors/check_vectors.sh
 if WITH_SHARED
 TESTS += toxtcp_test/symbols.sh
+if WITH_APPS
+if WITH_UNIT
+TESTS += toxtcp_test/packaging.sh
+endif
+endif
 endif
 
 check_LTLIBRARIES += toxtcp_test/libsupport.la
@@ -188,6 +221,8 @@ apps_tests = \
 	toxtcp_test/check_chat_ways \
 	toxtcp_test/check_keys_file \
 	toxtcp_test/check_relay_list \
+	toxtcp_test/check_relay_process \
+	toxtcp_test/check_relay_settings \
 	toxtcp_test/check_stress_attack \
 	toxtcp_test/check_stress_options \
 	toxtcp_test/check_stress_payload
@@ -213,6 +248,9 @@ toxtcp_test_check_keys_file_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_keys_file_LDADD = apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_relay_list_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_relay_list_LDADD = apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_relay_process_LDADD = toxtcp_test/libinterop.la $(ev_test_libs)
+toxtcp_test_check_relay_settings_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_relay_settings_LDADD = apps/librelay.la apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_stress_attack_SOURCES = \
 	toxtcp_test/check_ev.h \
 	toxtcp_test/check_ev_world.c \
@@ -224,16 +262,45 @@ toxtcp_test_check_stress_options_LDADD = apps/libstress.la apps/libcommon.la $(e
 toxtcp_test_check_stress_payload_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_stress_payload_LDADD = apps/libstress.la apps/libcommon.la $(ev_test_libs)
 TESTS += \
+	toxtcp_test/attacks/attacks.sh \
 	toxtcp_test/apps/chat_options.sh \
 	toxtcp_test/apps/chat_talk.sh \
 	toxtcp_test/apps/chat_udp.sh \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/relay.sh \
+	toxtcp_test/apps/relay_config.sh \
+	toxtcp_test/apps/relay_daemon.sh \
 	toxtcp_test/apps/stress.sh
 if WITH_LIBEDIT
 TESTS += toxtcp_test/apps/chat_terminal.sh
 endif
 
+if WITH_MICROHTTPD
+# What the relay shows of itself, with figures that are made up.
+check_LTLIBRARIES += toxtcp_test/libfigures.la
+toxtcp_test_libfigures_la_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_libfigures_la_SOURCES = \
+	toxtcp_test/apps/made_up_figures.c \
+	toxtcp_test/apps/made_up_figures.h
+check_PROGRAMS += \
+	toxtcp_test/apps/relay_page_server \
+	toxtcp_test/check_relay_figures \
+	toxtcp_test/check_relay_http
+TESTS += \
+	toxtcp_test/apps/relay_page.sh \
+	toxtcp_test/apps/relay_figures.sh \
+	toxtcp_test/check_relay_figures \
+	toxtcp_test/check_relay_http
+figures_test_libs = toxtcp_test/libfigures.la apps/librelay.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_apps_relay_page_server_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_apps_relay_page_server_LDADD = $(figures_test_libs)
+toxtcp_test_check_relay_figures_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_relay_figures_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+toxtcp_test_check_relay_figures_LDADD = $(figures_test_libs)
+toxtcp_test_check_relay_http_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_relay_http_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+toxtcp_test_check_relay_http_LDADD = $(figures_test_libs)
+endif
 endif
 
 if WITH_EV
@@ -259,6 +326,26 @@ bench: $(bench_programs)
 # As root, or where user namespaces are allowed.
 bench-failover: toxtcp_test/bench/bench_failover
 	@toxtcp_test/bench/bench_failover
+
+if WITH_APPS
+# toxtcp-relay beside tox-bootstrapd, and what honest clients see of it while it is attacked. ARGS: see --help of these.
+toxtcp_test/bench/no_mlock.so: toxtcp_test/bench/no_mlock.c
+	$(AM_V_CC)$(MKDIR_P) $(@D) && $(CC) -O2 -shared -fPIC -o $@ $(srcdir)/toxtcp_test/bench/no_mlock.c
+CLEANFILES += toxtcp_test/bench/no_mlock.so
+
+bench-relay: toxtcp-relay toxtcp-stress toxtcp_test/bench/bench_channel toxtcp_test/bench/no_mlock.so
+	@python3 $(srcdir)/toxtcp_test/bench/relay_bench.py --build . $(ARGS)
+
+bench-attacks: toxtcp-relay toxtcp-stress
+	@python3 $(srcdir)/toxtcp_test/attacks/attacks.py --build . $(ARGS)
+
+# Leaves soak.png and soak.txt.
+MINUTES = 30
+bench-soak: toxtcp-relay toxtcp-stress
+	@$(srcdir)/toxtcp_test/bench/soak.py --build . --minutes $(MINUTES)
+.PHONY: bench-attacks bench-relay bench-soak
+endif
+endif
 endif
 
 # What needs neither another relay, nor a browser, nor network namespaces: for machines that build packages.
@@ -283,4 +370,3 @@ check-valgrind: $(core_tests)
 		LOG_COMPILER='timeout 900 $(VALGRIND)' \
 		AM_LOG_FLAGS='--quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all --show-leak-kinds=all'
 .PHONY: bench bench-failover check-threads check-valgrind
-endif

@@ -1,59 +1,39 @@
 /* toxtcp-relay: a Tox TCP relay. SPDX-License-Identifier: ISC */
 #include <ev.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
+#include <string.h>
+#include <unistd.h>
 
-#include <toxtcp/ev.h>
 #include <toxtcp/toxtcp.h>
 
+#include "../common/address_text.h"
 #include "../common/keys_file.h"
+#include "daemon.h"
+#include "http.h"
+#include "log.h"
 #include "options.h"
+#include "process.h"
+#include "settings.h"
+#include "supervisor.h"
+#include "workers.h"
 
 enum { EXIT_OTHER = 1, EXIT_COMMAND_LINE = 2, EXIT_KEYS_FILE = 3, EXIT_LISTEN = 4 };
 
-static int complain(const struct problem *problem, int status)
+/* Whoever starts it by hand sees why it does not, wherever the log goes. */
+static int complain(const struct settings *settings, const char *text, int status)
 {
-    (void)fprintf(stderr, "toxtcp-relay: %s\n", problem->text);
+    /* A kind of its own: what was said before does not hold the last word back. */
+    static const char last_word[] = "%s";
+
+    log_end();
+    log_say(LEVEL_ERROR, last_word, text);
+    if (settings != NULL && settings->log_target != TARGET_STDERR) {
+        (void)fprintf(stderr, "toxtcp-relay: %s\n", text);
+    }
     return status;
 }
 
-static int complain_error(int error)
-{
-    (void)fprintf(stderr, "toxtcp-relay: %s\n", toxtcp_strerror(error));
-    return EXIT_OTHER;
-}
-
-/* Every client is a descriptor: take as many as we are allowed. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static int load_keys(const struct relay_options *options, struct toxtcp_env *env, struct toxtcp_key_pair *keys,
-                     struct problem *problem)
-{
-    bool made = false;
-
-    if (options->keys_path == NULL) {
-        toxtcp_key_pair_generate(env, keys);
-        (void)fputs("toxtcp-relay: without --keys FILE this relay has another public key at every start\n", stderr);
-        return 0;
-    }
-    if (keys_file_load(options->keys_path, env, keys, &made, problem) != 0) {
-        return -1;
-    }
-    if (made) {
-        (void)fprintf(stderr, "toxtcp-relay: made a new identity in %s\n", options->keys_path);
-    }
-    return 0;
-}
+/* --- Listening --- */
 
 static const char *listen_error(int error)
 {
@@ -67,156 +47,250 @@ static const char *listen_error(int error)
     }
 }
 
-/* Prints the address that it got, with the port that was found. NULL when it cannot listen there. */
-static struct toxtcp_ev_listener *listen_at(struct toxtcp_ev *ev, struct toxtcp_server *server,
-                                            const struct toxtcp_address *address)
+static void print_listening(const struct toxtcp_address *address)
 {
-    struct toxtcp_ev_listener *listener = NULL;
-    struct toxtcp_address found;
     char text[TOXTCP_ADDRESS_TEXT_SIZE];
-    int error = toxtcp_ev_listen(ev, server, address, &listener);
 
-    if (error != TOXTCP_OK) {
-        toxtcp_address_format(address, text);
-        (void)fprintf(stderr, "toxtcp-relay: cannot listen on %s: %s\n", text, listen_error(error));
-        return NULL;
-    }
-    toxtcp_ev_listener_address(listener, &found);
-    toxtcp_address_format(&found, text);
+    toxtcp_address_format(address, text);
     (void)printf("listening on %s\n", text);
-    return listener;
 }
 
-static void stop(struct ev_loop *loop, ev_signal *watcher, int events)
+/* What is needed must do. Of the rest, which nobody asked for by name, one is enough: many machines have no IPv6. */
+static int listen_by_plan(const struct settings *settings, struct workers *workers)
 {
-    (void)watcher;
-    (void)events;
-    ev_break(loop, EVBREAK_ALL);
+    char text[TOXTCP_ADDRESS_TEXT_SIZE];
+    struct listen_plan plan;
+    struct problem problem;
+    size_t listening = 0;
+
+    settings_listen_plan(settings, &plan);
+    for (size_t i = 0; i < plan.count; i++) {
+        struct toxtcp_address address = plan.addresses[i];
+        const int error = workers_listen(workers, &address);
+
+        if (error == TOXTCP_OK) {
+            print_listening(&address);
+            listening++;
+            continue;
+        }
+        toxtcp_address_format(&plan.addresses[i], text);
+        if (plan.needed[i]) {
+            (void)problem_set(&problem, "cannot listen on %s: %s", text, listen_error(error));
+            return complain(settings, problem.text, EXIT_LISTEN);
+        }
+        log_say(LEVEL_WARNING, "cannot listen on %s: %s", text, listen_error(error));
+    }
+    return listening > 0 ? 0 : complain(settings, "there is no address left to listen on", EXIT_LISTEN);
 }
 
-/* nohup and the like, and shells for what runs in the background, have said that a signal is not for us. */
-static void start_unless_ignored(struct ev_loop *loop, ev_signal *watcher)
+/* The workers have duplicates; ours would go on taking connections when theirs are closed. */
+static int listen_by_supervisor(const struct settings *settings, struct workers *workers)
 {
-    struct sigaction action;
+    const size_t count = supervisor_socket_count();
+    struct toxtcp_address address;
+    struct problem problem;
 
-    if (sigaction(watcher->signum, NULL, &action) != 0 || action.sa_handler != SIG_IGN) {
-        ev_signal_start(loop, watcher);
+    for (size_t i = 0; i < count; i++) {
+        const int error = workers_listen_socket(workers, supervisor_socket(i), &address);
+
+        if (error != TOXTCP_OK) {
+            (void)problem_set(
+                &problem, "cannot listen with the socket that was passed as descriptor %d: %s", supervisor_socket(i),
+                error == TOXTCP_ERR_INVALID ? "it is no TCP socket that listens" : toxtcp_strerror(error));
+            return complain(settings, problem.text, EXIT_LISTEN);
+        }
+        (void)close(supervisor_socket(i));
+        print_listening(&address);
+    }
+    return 0;
+}
+
+static bool gather(void *user, struct relay_figures *figures)
+{
+    return workers_gather(user, figures);
+}
+
+static int start_http(const struct settings *settings, struct workers *workers, struct http **http)
+{
+    char text[TOXTCP_ADDRESS_TEXT_SIZE];
+    struct toxtcp_address address;
+    struct problem problem;
+
+    if (settings->http_address[0] == '\0') {
+        return 0;
+    }
+    (void)address_text_parse(settings->http_address, strlen(settings->http_address), &address);
+    if (http_start(&address, gather, workers, http, &problem) != 0) {
+        return complain(settings, problem.text, EXIT_LISTEN);
+    }
+    http_address(*http, &address);
+    toxtcp_address_format(&address, text);
+    (void)printf("figures at http://%s/\n", text);
+    return 0;
+}
+
+/* --- Running --- */
+
+static void write_pid(const struct settings *settings)
+{
+    struct problem problem;
+
+    /* systemd and the like do without, so it is no reason not to start. */
+    if (settings->pid_file_path[0] != '\0' && process_write_pid(settings->pid_file_path, &problem) != 0) {
+        log_say(LEVEL_WARNING, "%s", problem.text);
     }
 }
 
-static void run_until_signal(struct ev_loop *loop)
+static int serve(const struct relay_options *options, struct settings *settings, struct workers *workers)
 {
-    ev_signal interrupt;
-    ev_signal terminate;
+    struct http *http = NULL;
+    int status =
+        supervisor_socket_count() > 0 ? listen_by_supervisor(settings, workers) : listen_by_plan(settings, workers);
 
-    ev_signal_init(&interrupt, stop, SIGINT);
-    ev_signal_init(&terminate, stop, SIGTERM);
-    start_unless_ignored(loop, &interrupt);
-    start_unless_ignored(loop, &terminate);
-    (void)ev_run(loop, 0);
-    ev_signal_stop(loop, &interrupt);
-    ev_signal_stop(loop, &terminate);
+    if (status != 0) {
+        return status;
+    }
+    if (workers_start(workers) != TOXTCP_OK) {
+        status = complain(settings, "cannot start a thread for each worker", EXIT_OTHER);
+    } else {
+        status = start_http(settings, workers, &http);
+    }
+    if (status == 0) {
+        write_pid(settings);
+        daemon_run(options, settings, workers);
+        process_remove_pid(settings->pid_file_path);
+    }
+    http_stop(http);
+    return status;
 }
 
-/* All addresses that were asked for must do; of the two default ones one is enough, as many machines have no IPv6. */
-static int listen_and_run(const struct relay_options *options, struct toxtcp_ev *ev, struct toxtcp_server *server,
-                          struct ev_loop *loop)
+static int run(const struct relay_options *options, struct settings *settings, const struct toxtcp_key_pair *keys)
 {
-    struct toxtcp_ev_listener *listeners[LISTEN_MAX] = {NULL};
-    size_t failed = 0;
-    bool enough;
-
-    for (size_t i = 0; i < options->listen_count; i++) {
-        listeners[i] = listen_at(ev, server, &options->listen[i]);
-        failed += listeners[i] == NULL ? 1 : 0;
-    }
-    enough = failed == 0 || (options->listen_default && failed < options->listen_count);
-    if (enough) {
-        run_until_signal(loop);
-    }
-    for (size_t i = 0; i < options->listen_count; i++) {
-        toxtcp_ev_listener_free(listeners[i]);
-    }
-    return enough ? 0 : EXIT_LISTEN;
-}
-
-static int serve(const struct relay_options *options, struct toxtcp_ev *ev, struct toxtcp_server *server,
-                 struct ev_loop *loop)
-{
-    int error = toxtcp_ev_attach_server(ev, server);
+    struct workers *workers = NULL;
+    char text[TOXTCP_KEY_TEXT_SIZE];
+    const int error = ev_default_loop(0) == NULL ? TOXTCP_ERR_NO_DESCRIPTOR : workers_new(settings, keys, &workers);
     int status;
 
     if (error != TOXTCP_OK) {
-        return complain_error(error);
+        return complain(settings, toxtcp_strerror(error), EXIT_OTHER);
     }
-    status = listen_and_run(options, ev, server, loop);
-    toxtcp_ev_detach_server(ev, server);
+    /* Whoever reads the following lines may send one at once; daemon_run() hears it. */
+    process_block_signals();
+    toxtcp_public_key_format(&keys->public_key, text);
+    (void)printf("public key: %s\n", text);
+    status = serve(options, settings, workers);
+    workers_free(workers);
     return status;
 }
 
-static int run(const struct relay_options *options, struct toxtcp_env *env, const struct toxtcp_key_pair *keys)
+static int load_keys(const struct settings *settings, struct toxtcp_env *env, struct toxtcp_key_pair *keys,
+                     struct problem *problem)
 {
-    struct ev_loop *loop = ev_default_loop(0);
-    struct toxtcp_ev *ev = NULL;
-    struct toxtcp_server *server = NULL;
-    char text[TOXTCP_KEY_TEXT_SIZE];
-    int error = loop == NULL ? TOXTCP_ERR_NO_DESCRIPTOR : toxtcp_ev_new(loop, &ev);
-    int status;
+    bool made = false;
 
-    if (error == TOXTCP_OK) {
-        error = toxtcp_server_new(env, toxtcp_ev_driver(ev), NULL, keys, &server);
+    if (settings->keys_file_path[0] == '\0') {
+        toxtcp_key_pair_generate(env, keys);
+        log_say(LEVEL_WARNING, "without --keys FILE this relay has another public key at every start");
+        return 0;
     }
-    if (error == TOXTCP_OK) {
-        toxtcp_public_key_format(&keys->public_key, text);
-        (void)printf("public key: %s\n", text);
-        status = serve(options, ev, server, loop);
-    } else {
-        status = complain_error(error);
+    if (keys_file_load(settings->keys_file_path, env, keys, &made, problem) != 0) {
+        return -1;
     }
-    toxtcp_server_free(server);
-    toxtcp_ev_free(ev);
-    return status;
+    if (made) {
+        log_say(LEVEL_INFO, "made a new identity in %s", settings->keys_file_path);
+    }
+    return 0;
 }
 
-static int run_with_keys(const struct relay_options *options)
+static int run_with_keys(const struct relay_options *options, struct settings *settings)
 {
     struct toxtcp_env *env = NULL;
     struct toxtcp_key_pair keys;
     struct problem problem;
-    int error = toxtcp_env_new(NULL, &env);
+    const int error = toxtcp_env_new(NULL, &env);
     int status;
 
     if (error != TOXTCP_OK) {
-        return complain_error(error);
+        return complain(settings, toxtcp_strerror(error), EXIT_OTHER);
     }
-    if (load_keys(options, env, &keys, &problem) != 0) {
-        status = complain(&problem, EXIT_KEYS_FILE);
+    if (load_keys(settings, env, &keys, &problem) != 0) {
+        status = complain(settings, problem.text, EXIT_KEYS_FILE);
     } else {
-        status = run(options, env, &keys);
+        status = run(options, settings, &keys);
         toxtcp_key_pair_wipe(&keys);
     }
     toxtcp_env_free(env);
     return status;
 }
 
-int main(int count, char **arguments)
+/* --- Before that --- */
+
+static void warn(const struct settings *settings)
 {
-    struct relay_options options;
+    if (settings->unused[0] != '\0') {
+        log_say(LEVEL_WARNING, "of no use to a pure TCP relay, and ignored: %s", settings->unused);
+    }
+    if (geteuid() == 0) {
+        log_say(LEVEL_WARNING, "running as root, which it does not need: the unit toxtcp-relay.service has a user of "
+                               "its own, and may use ports below 1024");
+    }
+}
+
+static int check(const struct relay_options *options, const struct settings *settings)
+{
+    char value[LISTEN_MAX * (TOXTCP_ADDRESS_TEXT_SIZE + 4)]; /* the longest: a list of addresses in quotes */
+
+    (void)printf("%s: ok\n", options->config);
+    for (size_t i = 0; i < settings_count; i++) {
+        if (settings_table[i].type != SETTING_UNUSED) {
+            settings_format(settings, &settings_table[i], value, sizeof value);
+            (void)printf("%s = %s;\n", settings_table[i].name, value);
+        }
+    }
+    if (settings->unused[0] != '\0') {
+        (void)printf("# of no use to a pure TCP relay, and ignored: %s\n", settings->unused);
+    }
+    return 0;
+}
+
+static int start(const struct relay_options *options)
+{
+    static struct settings settings;
+    struct log_config log;
     struct problem problem;
 
+    if (options_settings(options, &settings, &problem) != 0) {
+        return complain(NULL, problem.text, EXIT_COMMAND_LINE);
+    }
+    if (options->check) {
+        return check(options, &settings);
+    }
+    process_harden();
+    settings_log_config(&settings, &log);
+    log_open(&log);
+    warn(&settings);
+    daemon_fit_clients(&settings);
+    return run_with_keys(options, &settings);
+}
+
+int main(int count, char **arguments)
+{
+    static struct relay_options options;
+    struct problem problem;
+
+    process_open_standard();
     /* Whoever started us may wait for these lines in a pipe. */
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (options_read(count, arguments, &options, &problem) != 0) {
-        return complain(&problem, EXIT_COMMAND_LINE);
+        return complain(NULL, problem.text, EXIT_COMMAND_LINE);
     }
     if (options.help) {
-        (void)fputs(options_help, stdout);
+        options_print_help(stdout);
         return 0;
     }
     if (options.version) {
         (void)printf("toxtcp-relay %s\n", toxtcp_version());
         return 0;
     }
-    raise_descriptor_limit();
-    return run_with_keys(&options);
+    return start(&options);
 }

@@ -1,58 +1,67 @@
-/* The command line of toxtcp-relay. SPDX-License-Identifier: ISC */
+/* The command line of toxtcp-relay: every setting is a long option. SPDX-License-Identifier: ISC */
 #include "options.h"
 
 #include <getopt.h>
 #include <string.h>
 
-#include <toxtcp/error.h>
+enum { SHOWN_MAX = 80, OWN_COUNT = 5, NAME_SIZE = 40 };
 
-#include "../common/address_text.h"
+/* What is no setting of its own. Settings have codes from FIRST_SETTING on. */
+enum { FIRST_SETTING = 256 };
 
-enum { SHOWN_MAX = 80 };
+struct long_options {
+    struct option list[OWN_COUNT + 2 * SETTINGS_MAX + 1];
+    char dashed[SETTINGS_MAX][NAME_SIZE];
+};
 
-const char options_help[] =
-    "usage: toxtcp-relay [--listen ADDR:PORT]... [--keys FILE]\n"
-    "Relays packets between Tox peers that connect to it by TCP.\n"
-    "\n"
-    "  --listen ADDR:PORT  where to listen; repeatable; an IPv6 address stands in brackets, port 0 takes any\n"
-    "                      free one (0.0.0.0:33445 and [::]:33445)\n"
-    "  --keys FILE         the relay's identity, in tox-bootstrapd's format, made when missing; without it a new\n"
-    "                      one for this run alone\n"
-    "  --help, --version\n"
-    "\n"
-    "Prints \"public key: KEY\", then \"listening on ADDR:PORT\" for each address. SIGINT and SIGTERM end it.\n"
-    "Exit status: 0 ended by a signal; 1 another failure; 2 wrong command line; 3 keys file; 4 an address cannot be\n"
-    "listened at.\n";
-
-static const struct option long_options[] = {{"listen", required_argument, NULL, 'l'},
-                                             {"keys", required_argument, NULL, 'k'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {"version", no_argument, NULL, 'V'},
-                                             {NULL, 0, NULL, 0}};
-
-static int add_listen(struct relay_options *options, const char *text, struct problem *problem)
+static void with_dashes(const char *name, char *dashed)
 {
-    struct toxtcp_address address;
+    size_t i;
 
-    if (address_text_parse(text, strlen(text), &address) != TOXTCP_OK) {
-        return problem_set(problem,
-                           "--listen: \"%.*s\" is no address with a port; write 127.0.0.1:33445 or [::1]:33445",
-                           SHOWN_MAX, text);
+    for (i = 0; name[i] != '\0' && i < NAME_SIZE - 1; i++) {
+        dashed[i] = name[i];
+        if (name[i] == '_') {
+            dashed[i] = '-';
+        }
     }
-    if (options->listen_count == LISTEN_MAX) {
-        return problem_set(problem, "--listen: more than %d addresses", LISTEN_MAX);
-    }
-    options->listen[options->listen_count++] = address;
-    return 0;
+    dashed[i] = '\0';
 }
 
-static int read_option(int option, const char *value, struct relay_options *options, struct problem *problem)
+static struct option *fill_settings(struct long_options *options, struct option *next)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        const int code = FIRST_SETTING + (int)i;
+
+        with_dashes(settings_table[i].name, options->dashed[i]);
+        *next++ = (struct option){options->dashed[i], required_argument, NULL, code};
+        if (strcmp(options->dashed[i], settings_table[i].name) != 0) {
+            *next++ = (struct option){settings_table[i].name, required_argument, NULL, code};
+        }
+    }
+    return next;
+}
+
+static void fill(struct long_options *options)
+{
+    const int keys = FIRST_SETTING + (int)(settings_find("keys_file_path") - settings_table);
+    const struct option own[OWN_COUNT] = {{"config", required_argument, NULL, 'c'},
+                                          {"check-config", no_argument, NULL, 'C'},
+                                          {"keys", required_argument, NULL, keys},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'}};
+
+    memcpy(options->list, own, sizeof own);
+    *fill_settings(options, options->list + OWN_COUNT) = (struct option){NULL, 0, NULL, 0};
+}
+
+static int take_option(int option, const char *value, struct relay_options *options, struct problem *problem)
 {
     switch (option) {
-    case 'l':
-        return add_listen(options, value, problem);
-    case 'k':
-        options->keys_path = value;
+    case 'c':
+        options->config = value;
+        return 0;
+    case 'C':
+        options->check = true;
         return 0;
     case 'h':
         options->help = true;
@@ -60,28 +69,123 @@ static int read_option(int option, const char *value, struct relay_options *opti
     case 'V':
         options->version = true;
         return 0;
-    default:
+    case ':':
+    case '?':
         return problem_set(problem, "see toxtcp-relay --help");
+    default:
+        break;
     }
+    if (options->given_count == OPTIONS_MAX) {
+        return problem_set(problem, "there are more than %d options", OPTIONS_MAX);
+    }
+    options->given[options->given_count].setting = &settings_table[option - FIRST_SETTING];
+    options->given[options->given_count++].value = value;
+    return 0;
 }
 
 int options_read(int count, char *const *arguments, struct relay_options *options, struct problem *problem)
 {
+    struct long_options known;
     int option;
 
-    *options = (struct relay_options){.keys_path = NULL};
-    while ((option = getopt_long(count, arguments, "hV", long_options, NULL)) != -1) {
-        if (read_option(option, optarg, options, problem) != 0) {
+    *options = (struct relay_options){.config = NULL};
+    fill(&known);
+    while ((option = getopt_long(count, arguments, "hV", known.list, NULL)) != -1) {
+        if (take_option(option, optarg, options, problem) != 0) {
             return -1;
         }
     }
     if (optind < count) {
         return problem_set(problem, "\"%.*s\" is no option; see toxtcp-relay --help", SHOWN_MAX, arguments[optind]);
     }
-    if (options->listen_count == 0) {
-        options->listen_default = true;
-        (void)add_listen(options, "0.0.0.0:33445", problem);
-        (void)add_listen(options, "[::]:33445", problem);
+    if (options->check && options->config == NULL) {
+        return problem_set(problem, "--check-config: there is no --config FILE to check");
     }
     return 0;
+}
+
+/* --- Their meaning --- */
+
+static int apply(const struct relay_options *options, struct settings *settings, struct problem *problem)
+{
+    bool seen[SETTINGS_MAX] = {false};
+    char name[NAME_SIZE];
+    struct problem inner;
+
+    for (size_t i = 0; i < options->given_count; i++) {
+        const struct setting *setting = options->given[i].setting;
+        const size_t index = (size_t)(setting - settings_table);
+
+        /* Items of a list add to each other, not to those of the file. */
+        if (!seen[index]) {
+            settings_clear(settings, setting);
+        }
+        seen[index] = true;
+        settings->given[index] = true;
+        if (settings_set(settings, setting, options->given[i].value, &inner) != 0) {
+            with_dashes(setting->name, name);
+            return problem_set(problem, "--%s: %.450s", name, inner.text);
+        }
+    }
+    return 0;
+}
+
+int options_settings(const struct relay_options *options, struct settings *settings, struct problem *problem)
+{
+    settings_default(settings);
+    if (options->config != NULL && settings_read_file(settings, options->config, problem) != 0) {
+        return -1;
+    }
+    return apply(options, settings, problem);
+}
+
+/* --- Help --- */
+
+static void print_setting(FILE *file, const struct setting *setting)
+{
+    char name[NAME_SIZE];
+    char value[NAME_SIZE];
+    char left[2 * NAME_SIZE];
+    struct settings settings;
+
+    settings_default(&settings);
+    with_dashes(setting->name, name);
+    settings_format(&settings, setting, value, sizeof value);
+    (void)snprintf(left, sizeof left, "--%s %s", name, setting->argument);
+    if (strcmp(value, "[]") == 0 || strcmp(value, "\"\"") == 0) {
+        value[0] = '\0';
+    }
+    (void)fprintf(file, "  %-29s %s%s%s%s\n", left, setting->help, value[0] == '\0' ? "" : " (", value,
+                  value[0] == '\0' ? "" : ")");
+}
+
+void options_print_help(FILE *file)
+{
+    (void)fputs("usage: toxtcp-relay [--config FILE] [OPTION]...\n"
+                "Relays packets between Tox peers that connect to it by TCP.\n"
+                "\n"
+                "  --config FILE                 read settings from there; options come before it\n"
+                "  --check-config                say whether that file is right and what is effective, and exit\n"
+                "  --keys FILE                   the same as --keys-file-path\n"
+                "  --help, --version\n"
+                "\n"
+                "Each setting of the file is an option; `-` and `_` are the same; lists take commas, or the option "
+                "again:\n",
+                file);
+    for (size_t i = 0; i < settings_count; i++) {
+        if (settings_table[i].type != SETTING_UNUSED) {
+            print_setting(file, &settings_table[i]);
+        }
+    }
+    (void)fputs("Taken and of no effect, since tox-bootstrapd has them:", file);
+    for (size_t i = 0; i < settings_count; i++) {
+        if (settings_table[i].type == SETTING_UNUSED) {
+            (void)fprintf(file, " %s", settings_table[i].name);
+        }
+    }
+    (void)fputs("\n\nPrints \"public key: KEY\", then \"listening on ADDR:PORT\" for each address. SIGHUP reads the\n"
+                "file again; SIGINT and SIGTERM end the relay when it has delivered what is queued.\n"
+                "Exit status: 0 ended by a signal; 1 another failure; 2 wrong command line or configuration; 3 keys\n"
+                "file; 4 an address cannot be listened at.\n",
+                file);
 }

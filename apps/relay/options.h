@@ -4,25 +4,33 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-
-#include <toxtcp/address.h>
+#include <stdio.h>
 
 #include "../common/problem.h"
+#include "settings.h"
 
-enum { LISTEN_MAX = 64 };
+enum { OPTIONS_MAX = 256 };
 
 struct relay_options {
-    struct toxtcp_address listen[LISTEN_MAX];
-    size_t listen_count;
-    bool listen_default;   /* none was given: where one cannot be listened at, the other will do */
-    const char *keys_path; /* or NULL: a throw-away identity */
+    const char *config; /* or NULL */
+    bool check;
     bool help;
     bool version;
+    struct {
+        const struct setting *setting;
+        const char *value;
+    } given[OPTIONS_MAX]; /* in the order of the command line */
+    size_t given_count;
 };
 
-/* Reads the command line; `options` borrows from `arguments`. Returns 0, or -1 with `problem` set. */
+/* Reads the command line; `options` borrows from `arguments`. Values are not looked at. Returns 0, or -1 with `problem`
+ * set. */
 int options_read(int count, char *const *arguments, struct relay_options *options, struct problem *problem);
 
-extern const char options_help[];
+/* What the settings are: the defaults, over them the file, over that the options. Returns 0, or -1 with `problem`
+ * set. */
+int options_settings(const struct relay_options *options, struct settings *settings, struct problem *problem);
+
+void options_print_help(FILE *file);
 
 #endif
