@@ -158,6 +158,7 @@ core_tests = \
 	toxtcp_test/check_relay_choice \
 	toxtcp_test/check_routes \
 	toxtcp_test/check_server \
+	toxtcp_test/check_server_configure \
 	toxtcp_test/check_server_limits \
 	toxtcp_test/check_server_mesh \
 	toxtcp_test/check_server_rates \

@@ -14,19 +14,6 @@ static void open_with(const struct toxtcp_server_config *config)
     bed_open(&bed, 2, config);
 }
 
-static struct toxtcp_server_config defaults(void)
-{
-    struct toxtcp_server_config config;
-
-    toxtcp_server_config_default(&config);
-    return config;
-}
-
-static struct toxtcp_address ipv4(uint8_t last, uint16_t port)
-{
-    return (struct toxtcp_address){.family = TOXTCP_FAMILY_IPV4, .ip = {192, 0, 2, last}, .port = port};
-}
-
 static struct toxtcp_address ipv6(uint8_t subnet, uint8_t last)
 {
     return (struct toxtcp_address){
@@ -36,11 +23,6 @@ static struct toxtcp_address ipv6(uint8_t subnet, uint8_t last)
 static struct raw_client *dial_from(struct toxtcp_address source)
 {
     return bed_dial(&bed, NULL, &source);
-}
-
-static bool is_closed(struct raw_client *client)
-{
-    return raw_client_error(client) == TOXTCP_ERR_CLOSED;
 }
 
 /* A client that says nothing at all. */
@@ -57,7 +39,7 @@ static struct net_raw *dial_silent(struct toxtcp_address source)
 START_TEST(confirmation_takes_ten_seconds_at_most)
 {
     open_with(NULL);
-    struct net_raw *silent = dial_silent(ipv4(1, 1));
+    struct net_raw *silent = dial_silent(bed_ipv4(1, 1));
     struct raw_client *shaken = bed_dial(&bed, NULL, NULL);
     struct raw_client *late = bed_dial(&bed, NULL, NULL);
 
@@ -67,7 +49,7 @@ START_TEST(confirmation_takes_ten_seconds_at_most)
     bed_expect_served(&bed, late);
     net_run(bed.net, 1);
     ck_assert_int_eq(net_raw_error(silent), TOXTCP_ERR_CLOSED);
-    ck_assert(is_closed(shaken));
+    ck_assert(bed_is_closed(shaken));
     bed_expect_served(&bed, late);
     ck_assert_uint_eq(bed_info(&bed).confirm_timeouts, 2);
     ck_assert_uint_eq(bed_info(&bed).pong_timeouts, 0);
@@ -97,33 +79,33 @@ END_TEST
 
 START_TEST(connections_per_source)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.per_source_max = 2;
     open_with(&config);
 
-    bed_expect_served(&bed, dial_from(ipv4(1, 1)));
-    struct raw_client *second = dial_from(ipv4(1, 2));
+    bed_expect_served(&bed, dial_from(bed_ipv4(1, 1)));
+    struct raw_client *second = dial_from(bed_ipv4(1, 2));
     ck_assert(raw_client_is_open(second));
-    ck_assert(is_closed(dial_from(ipv4(1, 3))));
+    ck_assert(bed_is_closed(dial_from(bed_ipv4(1, 3))));
     ck_assert_uint_eq(bed_info(&bed).refused_source, 1);
-    bed_expect_served(&bed, dial_from(ipv4(2, 3)));
+    bed_expect_served(&bed, dial_from(bed_ipv4(2, 3)));
     /* Confirmed or not, one that goes makes room. */
     bed_leave(&bed, second);
-    bed_expect_served(&bed, dial_from(ipv4(1, 3)));
-    ck_assert(is_closed(dial_from(ipv4(1, 4))));
+    bed_expect_served(&bed, dial_from(bed_ipv4(1, 3)));
+    ck_assert(bed_is_closed(dial_from(bed_ipv4(1, 4))));
     bed_close(&bed);
 }
 END_TEST
 
 START_TEST(ipv6_source_is_a_subnet)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.per_source_max = 2;
     open_with(&config);
 
     bed_expect_served(&bed, dial_from(ipv6(1, 1)));
     bed_expect_served(&bed, dial_from(ipv6(1, 2)));
-    ck_assert(is_closed(dial_from(ipv6(1, 3))));
+    ck_assert(bed_is_closed(dial_from(ipv6(1, 3))));
     bed_expect_served(&bed, dial_from(ipv6(2, 3)));
     bed_close(&bed);
 }
@@ -131,14 +113,14 @@ END_TEST
 
 START_TEST(mapped_address_is_ipv4)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     struct toxtcp_address mapped = {
         .family = TOXTCP_FAMILY_IPV6, .ip = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 7}, .port = 1};
     config.per_source_max = 1;
     open_with(&config);
 
     bed_expect_served(&bed, dial_from(mapped));
-    ck_assert(is_closed(dial_from(ipv4(7, 9))));
+    ck_assert(bed_is_closed(dial_from(bed_ipv4(7, 9))));
     mapped.ip[15] = 8;
     bed_expect_served(&bed, dial_from(mapped));
     bed_close(&bed);
@@ -147,12 +129,12 @@ END_TEST
 
 START_TEST(sources_without_limit)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.per_source_max = 0;
     open_with(&config);
 
     for (uint16_t i = 0; i < 50; i++) {
-        bed_expect_served(&bed, dial_from(ipv4(1, i)));
+        bed_expect_served(&bed, dial_from(bed_ipv4(1, i)));
     }
     bed_close(&bed);
 }
@@ -160,20 +142,20 @@ END_TEST
 
 START_TEST(connections_in_all)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.clients_max = 3;
     open_with(&config);
 
     struct raw_client *first = bed_join(&bed, NULL);
     bed_expect_served(&bed, bed_join(&bed, NULL));
     struct raw_client *third = bed_join(&bed, NULL);
-    ck_assert(is_closed(bed_dial(&bed, NULL, NULL)));
+    ck_assert(bed_is_closed(bed_dial(&bed, NULL, NULL)));
     ck_assert_uint_eq(bed_info(&bed).refused_full, 1);
     bed_expect_served(&bed, first);
     bed_expect_served(&bed, third);
     bed_leave(&bed, first);
     bed_expect_served(&bed, bed_join(&bed, NULL));
-    ck_assert(is_closed(bed_dial(&bed, NULL, NULL)));
+    ck_assert(bed_is_closed(bed_dial(&bed, NULL, NULL)));
     bed_close(&bed);
 }
 END_TEST
@@ -181,7 +163,7 @@ END_TEST
 /* Half-open connections do not keep newcomers out of a full relay. */
 START_TEST(full_of_half_open)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.clients_max = 3;
     open_with(&config);
 
@@ -189,11 +171,11 @@ START_TEST(full_of_half_open)
     struct raw_client *silent = bed_dial(&bed, NULL, NULL);
     struct raw_client *silent_too = bed_dial(&bed, NULL, NULL);
     bed_expect_served(&bed, bed_join(&bed, NULL));
-    ck_assert(is_closed(silent));
-    ck_assert(!is_closed(silent_too));
+    ck_assert(bed_is_closed(silent));
+    ck_assert(!bed_is_closed(silent_too));
     bed_expect_served(&bed, bed_join(&bed, NULL));
-    ck_assert(is_closed(silent_too));
-    ck_assert(is_closed(bed_dial(&bed, NULL, NULL)));
+    ck_assert(bed_is_closed(silent_too));
+    ck_assert(bed_is_closed(bed_dial(&bed, NULL, NULL)));
     ck_assert_uint_eq(bed_info(&bed).evicted, 2);
     ck_assert_uint_eq(bed_info(&bed).refused_full, 1);
     bed_expect_served(&bed, first);
@@ -204,17 +186,17 @@ END_TEST
 START_TEST(flood_displaces_itself)
 {
     enum { FLOOD = 200, MAX = 16 };
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     struct net_raw *flood[FLOOD];
     config.unconfirmed_max = MAX;
     open_with(&config);
 
-    struct raw_client *early = dial_from(ipv4(1, 1));
+    struct raw_client *early = dial_from(bed_ipv4(1, 1));
     for (uint16_t i = 0; i < FLOOD; i++) {
-        flood[i] = dial_silent(ipv4(66, i));
+        flood[i] = dial_silent(bed_ipv4(66, i));
         ck_assert_uint_le(bed_info(&bed).unconfirmed_count, MAX);
     }
-    struct raw_client *newcomer = dial_from(ipv4(2, 1));
+    struct raw_client *newcomer = dial_from(bed_ipv4(2, 1));
     bed_expect_served(&bed, early);
     bed_expect_served(&bed, newcomer);
     /* The newest of the flood are left. Two places are free again. */
@@ -230,14 +212,14 @@ END_TEST
 
 START_TEST(worst_source_is_evicted)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     struct net_raw *ends[8];
     static const uint8_t from[] = {1, 2, 2, 3, 3, 3, 4, 5};
     config.unconfirmed_max = 6;
     open_with(&config);
 
     for (size_t i = 0; i < 8; i++) {
-        ends[i] = dial_silent(ipv4(from[i], (uint16_t)i));
+        ends[i] = dial_silent(bed_ipv4(from[i], (uint16_t)i));
     }
     /* The seventh made 3 lose its first; then 2 and 3 had two each, and 2 the older one. */
     for (size_t i = 0; i < 8; i++) {
@@ -250,18 +232,18 @@ END_TEST
 
 START_TEST(confirmed_ones_are_not_evicted)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.unconfirmed_max = 1;
     open_with(&config);
 
     struct raw_client *confirmed[10];
     for (uint16_t i = 0; i < 10; i++) {
-        confirmed[i] = dial_from(ipv4(1, i));
+        confirmed[i] = dial_from(bed_ipv4(1, i));
         bed_expect_served(&bed, confirmed[i]);
     }
-    struct raw_client *first = dial_from(ipv4(1, 20));
-    struct raw_client *second = dial_from(ipv4(2, 20));
-    ck_assert(is_closed(first));
+    struct raw_client *first = dial_from(bed_ipv4(1, 20));
+    struct raw_client *second = dial_from(bed_ipv4(2, 20));
+    ck_assert(bed_is_closed(first));
     bed_expect_served(&bed, second);
     for (uint16_t i = 0; i < 10; i++) {
         bed_expect_served(&bed, confirmed[i]);
@@ -272,15 +254,15 @@ END_TEST
 
 START_TEST(no_room_for_unconfirmed_means_one)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.unconfirmed_max = 0;
     open_with(&config);
 
-    struct raw_client *first = dial_from(ipv4(1, 1));
-    struct raw_client *second = dial_from(ipv4(2, 1));
-    ck_assert(is_closed(first));
+    struct raw_client *first = dial_from(bed_ipv4(1, 1));
+    struct raw_client *second = dial_from(bed_ipv4(2, 1));
+    ck_assert(bed_is_closed(first));
     bed_expect_served(&bed, second);
-    bed_expect_served(&bed, dial_from(ipv4(3, 1)));
+    bed_expect_served(&bed, dial_from(bed_ipv4(3, 1)));
     ck_assert_uint_eq(bed_info(&bed).evicted, 1);
     bed_close(&bed);
 }
@@ -352,7 +334,7 @@ START_TEST(without_pong_it_is_dropped)
     net_run(bed.net, 4999);
     ck_assert_int_eq(raw_client_error(pair.a), 0);
     net_run(bed.net, 1);
-    ck_assert(is_closed(pair.a));
+    ck_assert(bed_is_closed(pair.a));
     ck_assert_uint_eq(raw_client_expect(pair.b, WIRE_DISCONNECT)->id, pair.b_id);
     bed_expect_served(&bed, pair.b);
     ck_assert_uint_eq(bed_info(&bed).pong_timeouts, 1);
@@ -374,7 +356,7 @@ START_TEST(pong_counts_once)
     /* The old id again is nothing. */
     raw_client_send_ping_id(client, WIRE_PONG, id);
     net_run(bed.net, 10000);
-    ck_assert(is_closed(client));
+    ck_assert(bed_is_closed(client));
     bed_close(&bed);
 }
 END_TEST
@@ -401,7 +383,7 @@ START_TEST(always_late)
         net_jump(bed.net, 13000);
         net_step(bed.net);
     }
-    ck_assert(is_closed(silent));
+    ck_assert(bed_is_closed(silent));
     ck_assert_uint_eq(bed_info(&bed).pong_timeouts, 1);
     bed_close(&bed);
 }
@@ -440,7 +422,7 @@ START_TEST(suspended_relay_waits_a_second_more)
     net_run(bed.net, 999);
     ck_assert_int_eq(raw_client_error(silent), 0);
     net_run(bed.net, 1);
-    ck_assert(is_closed(silent));
+    ck_assert(bed_is_closed(silent));
     ck_assert_int_eq(raw_client_error(prompt), 0);
     bed_close(&bed);
 }
@@ -448,17 +430,10 @@ END_TEST
 
 /* --- Receivers that do not read --- */
 
-/* From now on the client reads nothing, and little fits in between. */
-static void stop_reading(struct raw_client *client)
-{
-    net_set_window(bed.net, 1000);
-    net_raw_pause(client->end, true);
-}
-
 START_TEST(full_receiver_loses_data_only)
 {
     enum { PACKETS = 200, LEN = 1000 };
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     uint8_t data[LEN] = {0};
     config.output_max = 10000;
     open_with(&config);
@@ -466,7 +441,7 @@ START_TEST(full_receiver_loses_data_only)
     const struct bed_pair pair = bed_join_pair(&bed);
     const size_t before = net_alloc_bytes(bed.net);
 
-    stop_reading(pair.b);
+    bed_stop_reading(&bed, pair.b);
     (void)bed_ask(&bed, c, &pair.b->keys.public_key);
     for (unsigned i = 0; i < PACKETS; i++) {
         data[0] = (uint8_t)i;
@@ -513,7 +488,7 @@ enum { SMALL_OUTPUT = 2000, SMALL_CONTROL = 3000, FITTING_PONGS = (SMALL_OUTPUT 
 
 static void open_small(void)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
 
     config.output_max = SMALL_OUTPUT;
     config.control_output_max = SMALL_CONTROL;
@@ -523,7 +498,7 @@ static void open_small(void)
 
 static void fill_with_pongs(struct raw_client *client)
 {
-    stop_reading(client);
+    bed_stop_reading(&bed, client);
     for (unsigned i = 1; i <= FITTING_PONGS; i++) {
         raw_client_send_ping_id(client, WIRE_PING, i);
         if (i % 32 == 0) {
@@ -550,7 +525,7 @@ START_TEST(unread_answers_overflow)
     bed_expect_served(&bed, pair.b);
     net_raw_pause(pair.a->end, false);
     net_step(bed.net);
-    ck_assert(is_closed(pair.a));
+    ck_assert(bed_is_closed(pair.a));
     bed_close(&bed);
 }
 END_TEST
@@ -562,7 +537,7 @@ START_TEST(flapping_friend_closes_nobody)
     open_small();
     struct bed_pair pair = bed_join_pair(&bed);
 
-    stop_reading(pair.a);
+    bed_stop_reading(&bed, pair.a);
     for (unsigned i = 0; i < FLAPS; i++) {
         raw_client_send_id(pair.b, WIRE_DISCONNECT, pair.b_id);
         pair.b_id = bed_ask(&bed, pair.b, &pair.a->keys.public_key);

@@ -1,4 +1,4 @@
-/* The relay's rates: how fast clients come and what they send, what waits for all together, other limits while it runs.
+/* The relay's rates: how fast clients come and what they send, what waits for all together.
  * SPDX-License-Identifier: ISC */
 #include <check.h>
 #include <stdlib.h>
@@ -9,45 +9,11 @@
 
 static struct bed bed;
 
-static struct toxtcp_server_config defaults(void)
-{
-    struct toxtcp_server_config config;
-
-    toxtcp_server_config_default(&config);
-    return config;
-}
-
-static struct toxtcp_address ipv4(uint8_t last, uint16_t port)
-{
-    return (struct toxtcp_address){.family = TOXTCP_FAMILY_IPV4, .ip = {192, 0, 2, last}, .port = port};
-}
-
-static bool is_closed(struct raw_client *client)
-{
-    return raw_client_error(client) == TOXTCP_ERR_CLOSED;
-}
-
 /* --- Newcomers --- */
-
-/* How many of `count` newcomers that say nothing are let in; they go at once. */
-static unsigned let_in(uint8_t source, unsigned count)
-{
-    const struct toxtcp_address address = ipv4(source, 1);
-    unsigned in = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        struct net_raw *end = net_raw_dial(bed.net, &bed.address, &address);
-        net_step(bed.net);
-        in += net_raw_error(end) == 0;
-        net_raw_close(end);
-        net_step(bed.net);
-    }
-    return in;
-}
 
 static void open_for_newcomers(uint32_t rate, uint32_t burst)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
 
     config.accept_rate_max = rate;
     config.accept_burst = burst;
@@ -57,20 +23,20 @@ static void open_for_newcomers(uint32_t rate, uint32_t burst)
 START_TEST(newcomers_of_one_source)
 {
     open_for_newcomers(10, 20);
-    ck_assert_uint_eq(let_in(1, 100), 20);
+    ck_assert_uint_eq(bed_let_in(&bed, 1, 100), 20);
     ck_assert_uint_eq(bed_info(&bed).refused_rate, 80);
     ck_assert_uint_eq(bed_info(&bed).accepted, 20);
     ck_assert_uint_eq(bed_info(&bed).abandoned, 20);
     /* Another source has a bucket of its own. */
-    ck_assert_uint_eq(let_in(2, 100), 20);
+    ck_assert_uint_eq(bed_let_in(&bed, 2, 100), 20);
     net_run(bed.net, 99);
-    ck_assert_uint_eq(let_in(1, 1), 0);
+    ck_assert_uint_eq(bed_let_in(&bed, 1, 1), 0);
     net_run(bed.net, 1);
-    ck_assert_uint_eq(let_in(1, 10), 1);
+    ck_assert_uint_eq(bed_let_in(&bed, 1, 10), 1);
     net_run(bed.net, 1000);
-    ck_assert_uint_eq(let_in(1, 100), 10);
+    ck_assert_uint_eq(bed_let_in(&bed, 1, 100), 10);
     net_run(bed.net, 60000);
-    ck_assert_uint_eq(let_in(1, 100), 20);
+    ck_assert_uint_eq(bed_let_in(&bed, 1, 100), 20);
     bed_close(&bed);
 }
 END_TEST
@@ -78,7 +44,7 @@ END_TEST
 START_TEST(newcomers_without_limit)
 {
     open_for_newcomers(0, 0);
-    ck_assert_uint_eq(let_in(1, 2000), 2000);
+    ck_assert_uint_eq(bed_let_in(&bed, 1, 2000), 2000);
     ck_assert_uint_eq(bed_info(&bed).refused_rate, 0);
     bed_close(&bed);
 }
@@ -87,30 +53,30 @@ END_TEST
 /* Who comes too fast displaces nobody. */
 START_TEST(refused_newcomers_evict_nobody)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.unconfirmed_max = 4;
     config.accept_rate_max = 1;
     config.accept_burst = 2;
     bed_open(&bed, 3, &config);
-    const struct toxtcp_address one = ipv4(1, 1);
-    const struct toxtcp_address two = ipv4(2, 1);
+    const struct toxtcp_address one = bed_ipv4(1, 1);
+    const struct toxtcp_address two = bed_ipv4(2, 1);
     struct raw_client *honest = bed_dial(&bed, NULL, &one);
     struct raw_client *others[3];
     for (size_t i = 0; i < 3; i++) {
-        const struct toxtcp_address address = ipv4((uint8_t)(3 + i), 1);
+        const struct toxtcp_address address = bed_ipv4((uint8_t)(3 + i), 1);
         others[i] = bed_dial(&bed, NULL, &address);
     }
 
     ck_assert(raw_client_is_open(bed_dial(&bed, NULL, &two)));
     ck_assert_uint_eq(bed_info(&bed).evicted, 1);
-    ck_assert(is_closed(honest));
+    ck_assert(bed_is_closed(honest));
     (void)bed_dial(&bed, NULL, &two);
     for (unsigned i = 0; i < 50; i++) {
-        ck_assert(is_closed(bed_dial(&bed, NULL, &two)));
+        ck_assert(bed_is_closed(bed_dial(&bed, NULL, &two)));
     }
     ck_assert_uint_eq(bed_info(&bed).refused_rate, 50);
     ck_assert_uint_eq(bed_info(&bed).evicted, 2);
-    ck_assert(is_closed(others[0]));
+    ck_assert(bed_is_closed(others[0]));
     ck_assert_int_eq(raw_client_error(others[1]), 0);
     ck_assert_int_eq(raw_client_error(others[2]), 0);
     bed_close(&bed);
@@ -122,7 +88,7 @@ END_TEST
 START_TEST(flood_from_many_sources)
 {
     enum { PLACES = 64 };
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.unconfirmed_max = PLACES;
     bed_open(&bed, 3, &config);
     struct raw_client *member = bed_join(&bed, NULL);
@@ -131,7 +97,7 @@ START_TEST(flood_from_many_sources)
     const size_t bytes = net_alloc_bytes(bed.net);
 
     for (unsigned i = 0; i < 3 * PLACES; i++) {
-        const struct toxtcp_address address = ipv4((uint8_t)(1 + i), 1);
+        const struct toxtcp_address address = bed_ipv4((uint8_t)(1 + i), 1);
         if (i == PLACES - 1) {
             bed_expect_served(&bed, quick);
         }
@@ -157,7 +123,7 @@ START_TEST(same_key_over_and_over)
     open_for_newcomers(10, 20);
     struct raw_client *friend = bed_join(&bed, NULL);
     const struct toxtcp_key_pair keys = net_keys(bed.net);
-    const struct toxtcp_address source = ipv4(1, 1);
+    const struct toxtcp_address source = bed_ipv4(1, 1);
     (void)bed_ask(&bed, friend, &keys.public_key);
     struct raw_client *last = NULL;
 
@@ -186,11 +152,11 @@ END_TEST
 
 /* --- What a client sends --- */
 
-enum { RATE = 100000, BURST = 50000, PIECE = 10000, LEN = 982, FRAME = 1001 };
+enum { RATE = 100000, BURST = 50000, PIECE = 10000 };
 
 static void open_for_senders(void)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
 
     config.input_rate_max = RATE;
     config.input_burst = BURST;
@@ -199,44 +165,34 @@ static void open_for_senders(void)
     net_set_piece(bed.net, PIECE);
 }
 
-/* `count` packets of data, 1001 bytes each on the wire. */
-static void send_data(const struct bed_pair *pair, unsigned count)
-{
-    static const uint8_t data[LEN];
-
-    for (unsigned i = 0; i < count; i++) {
-        raw_client_send_data(pair->a, pair->a_id, data, sizeof data);
-    }
-}
-
 START_TEST(line_rate)
 {
-    enum { SECONDS = 20, PACKETS = (SECONDS + 1) * RATE / FRAME };
+    enum { SECONDS = 20, PACKETS = (SECONDS + 1) * RATE / BED_FRAME_LEN };
     open_for_senders();
     const struct bed_pair pair = bed_join_pair(&bed);
     const struct bed_pair other = bed_join_pair(&bed);
 
-    send_data(&pair, PACKETS);
+    bed_send_data(&pair, PACKETS);
     net_step(bed.net);
     ck_assert_uint_eq(bed_info(&bed).paused_count, 1);
     ck_assert_uint_eq(bed_info(&bed).input_pauses, 1);
-    ck_assert_uint_ge(raw_client_drain(pair.b), BURST / FRAME);
+    ck_assert_uint_ge(raw_client_drain(pair.b), BURST / BED_FRAME_LEN);
     unsigned got = 0;
     for (unsigned second = 0; second < SECONDS; second++) {
         net_run(bed.net, 1000);
         const size_t now = raw_client_drain(pair.b);
-        ck_assert_uint_le(now, (RATE + BURST) / FRAME);
+        ck_assert_uint_le(now, (RATE + BURST) / BED_FRAME_LEN);
         got += (unsigned)now;
         bed_expect_linked(&bed, &other);
     }
-    ck_assert_uint_ge(got, SECONDS * (RATE / FRAME) - 2 * PIECE / FRAME);
-    ck_assert_uint_le(got, SECONDS * RATE / FRAME + 2);
+    ck_assert_uint_ge(got, SECONDS * (RATE / BED_FRAME_LEN) - 2 * PIECE / BED_FRAME_LEN);
+    ck_assert_uint_le(got, SECONDS * RATE / BED_FRAME_LEN + 2);
     /* Nothing is lost. */
     net_run(bed.net, 2000);
     ck_assert_uint_eq(bed_info(&bed).data_relayed, PACKETS + 2 * SECONDS);
     ck_assert_uint_eq(bed_info(&bed).data_dropped, 0);
     ck_assert_uint_eq(bed_info(&bed).paused_count, 0);
-    ck_assert_uint_eq(bed_info(&bed).bytes[TOXTCP_GROUP_DATA], PACKETS * (LEN + 1UL) + 2UL * SECONDS * 9);
+    ck_assert_uint_eq(bed_info(&bed).bytes[TOXTCP_GROUP_DATA], PACKETS * (BED_DATA_LEN + 1UL) + 2UL * SECONDS * 9);
     bed_close(&bed);
 }
 END_TEST
@@ -247,7 +203,7 @@ START_TEST(within_the_rate_nobody_waits)
     const struct bed_pair pair = bed_join_pair(&bed);
 
     for (unsigned i = 0; i < 200; i++) {
-        send_data(&pair, 1);
+        bed_send_data(&pair, 1);
         net_run(bed.net, 11);
     }
     ck_assert_uint_eq(bed_info(&bed).input_pauses, 0);
@@ -287,7 +243,7 @@ END_TEST
 /* A client that is always over its rate answers pings late, since these lie behind what it sends. */
 START_TEST(pong_behind_data_is_in_time)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.input_rate_max = 1000;
     config.input_burst = 1000;
     bed_open(&bed, 4, &config);
@@ -295,7 +251,7 @@ START_TEST(pong_behind_data_is_in_time)
     const struct bed_pair pair = bed_join_pair(&bed);
 
     net_run(bed.net, 29000);
-    send_data(&pair, 40);
+    bed_send_data(&pair, 40);
     net_run(bed.net, 2000);
     ck_assert_int_eq(raw_client_error(pair.a), 0);
     /* The ping goes out when it is read again; the pong waits in line for over 30 s. */
@@ -322,10 +278,10 @@ START_TEST(silence_after_a_pause_is_death)
     const struct bed_pair pair = bed_join_pair(&bed);
 
     net_run(bed.net, 29000);
-    send_data(&pair, 200);
+    bed_send_data(&pair, 200);
     net_step(bed.net);
     net_run(bed.net, 60000);
-    ck_assert(is_closed(pair.a));
+    ck_assert(bed_is_closed(pair.a));
     ck_assert_uint_eq(bed_info(&bed).pong_timeouts, 2);
     ck_assert_uint_eq(bed_info(&bed).paused_count, 0);
     bed_close(&bed);
@@ -338,7 +294,7 @@ START_TEST(paused_client_leaves)
     const struct bed_pair pair = bed_join_pair(&bed);
     const struct toxtcp_key_pair keys = pair.a->keys;
 
-    send_data(&pair, 500);
+    bed_send_data(&pair, 500);
     net_step(bed.net);
     ck_assert_uint_eq(bed_info(&bed).paused_count, 1);
     /* Its own newer connection takes its place. */
@@ -355,7 +311,7 @@ START_TEST(relay_ends_with_paused_clients)
     open_for_senders();
     const struct bed_pair pair = bed_join_pair(&bed);
 
-    send_data(&pair, 500);
+    bed_send_data(&pair, 500);
     net_step(bed.net);
     ck_assert_uint_eq(bed_info(&bed).paused_count, 1);
     bed_close(&bed);
@@ -375,14 +331,14 @@ START_TEST(two_reasons)
     server_pause_for_mesh(other);
     toxtcp_server_check(bed.server);
     ck_assert_uint_eq(bed_info(&bed).paused_count, 2);
-    send_data(&pair, 100);
+    bed_send_data(&pair, 100);
     net_step(bed.net);
     ck_assert_uint_eq(raw_client_drain(pair.b), 0);
     server_resume_from_mesh(bed.server, net_now(bed.net));
     ck_assert_uint_eq(bed_info(&bed).paused_count, 0);
     net_step(bed.net);
     ck_assert_uint_eq(bed_info(&bed).paused_count, 1);
-    ck_assert_uint_ge(raw_client_drain(pair.b), BURST / FRAME);
+    ck_assert_uint_ge(raw_client_drain(pair.b), BURST / BED_FRAME_LEN);
     /* Both reasons; the rate's ends first, or last. */
     server_pause_for_mesh(client);
     toxtcp_server_check(bed.server);
@@ -414,7 +370,7 @@ START_TEST(more_comes_while_paused)
     struct buffer *out = &pair.a->channel.out;
 
     raw_client_hold(pair.a, true);
-    send_data(&pair, 100);
+    bed_send_data(&pair, 100);
     for (unsigned i = 0; i < 10; i++) {
         const size_t len = buffer_len(out) / (10 - i);
         ck_assert_int_eq(toxtcp_link_recv(&client->link, buffer_peek(out), len, net_now(bed.net)), 0);
@@ -455,7 +411,7 @@ START_TEST(held_up_for_long)
     (void)raw_client_expect(client, WIRE_PONG);
     ck_assert_int_eq(raw_client_error(client), 0);
     net_run(bed.net, 1);
-    ck_assert(is_closed(client));
+    ck_assert(bed_is_closed(client));
     bed_close(&bed);
 }
 END_TEST
@@ -463,7 +419,7 @@ END_TEST
 /* A driver that always reads is told nothing, and nobody counts as paused. */
 START_TEST(driver_that_always_reads)
 {
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.input_rate_max = 1;
     config.input_burst = 1;
     bed_open(&bed, 4, NULL);
@@ -516,25 +472,19 @@ END_TEST
 
 /* --- OOB, and what waits for all --- */
 
-static void stop_reading(struct raw_client *client)
-{
-    net_set_window(bed.net, 1000);
-    net_raw_pause(client->end, true);
-}
-
 /* Anybody may fill half of somebody's queue; the other half is for friends. */
 START_TEST(oob_flood_leaves_room_for_data)
 {
     enum { PACKETS = 200, OOB = 900 };
-    struct toxtcp_server_config config = defaults();
-    static const uint8_t data[LEN];
-    config.output_max = 20 * FRAME;
+    struct toxtcp_server_config config = bed_defaults();
+    static const uint8_t data[BED_DATA_LEN];
+    config.output_max = 20 * BED_FRAME_LEN;
     config.input_rate_max = 0;
     bed_open(&bed, 5, &config);
     const struct bed_pair pair = bed_join_pair(&bed);
     struct raw_client *attacker = bed_join(&bed, NULL);
 
-    stop_reading(pair.b);
+    bed_stop_reading(&bed, pair.b);
     for (unsigned i = 0; i < PACKETS; i++) {
         raw_client_send_oob(attacker, &pair.b->keys.public_key, data, OOB);
         net_step(bed.net);
@@ -561,7 +511,7 @@ END_TEST
 START_TEST(output_of_all)
 {
     enum { SLOW = 20, PACKETS = 60, TOTAL = 300000, BULK = 20 };
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.output_total_max = TOTAL;
     config.input_rate_max = 0;
     bed_open(&bed, 6, &config);
@@ -577,7 +527,7 @@ START_TEST(output_of_all)
     }
     for (unsigned n = 0; n < PACKETS; n++) {
         for (size_t i = 0; i < SLOW; i++) {
-            send_data(&slow[i], 1);
+            bed_send_data(&slow[i], 1);
         }
         net_step(bed.net);
         bed_expect_linked(&bed, &good);
@@ -591,7 +541,7 @@ START_TEST(output_of_all)
     /* Who reads all it gets is served in bulk, too. */
     net_set_window(bed.net, 0);
     for (unsigned n = 0; n < BULK; n++) {
-        send_data(&good, 1);
+        bed_send_data(&good, 1);
     }
     net_step(bed.net);
     ck_assert_uint_eq(bed_info(&bed).data_dropped_total, info.data_dropped_total);
@@ -616,7 +566,7 @@ END_TEST
 START_TEST(packets_by_group)
 {
     static const uint8_t data[1500] = {1};
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     bed_open(&bed, 7, &config);
     const struct bed_pair pair = bed_join_pair(&bed);
     struct raw_client *c = bed_join(&bed, NULL);
@@ -705,186 +655,12 @@ START_TEST(abandoned)
 }
 END_TEST
 
-/* --- Other limits while it runs --- */
-
-START_TEST(limits_change)
-{
-    struct toxtcp_server_config config = defaults();
-    static const uint8_t data[LEN];
-    config.input_rate_max = 0;
-    config.accept_rate_max = 0;
-    bed_open(&bed, 8, &config);
-    const struct bed_pair pair = bed_join_pair(&bed);
-
-    stop_reading(pair.b);
-    send_data(&pair, 100);
-    net_step(bed.net);
-    const uint64_t relayed = bed_info(&bed).data_relayed;
-    ck_assert_uint_ge(relayed, 60);
-    /* More is waiting than may wait now: it stays, and nothing is added. */
-    config.output_max = 10000;
-    config.clients_max = 1;
-    config.accept_rate_max = 1;
-    config.accept_burst = 1;
-    toxtcp_server_configure(bed.server, &config, net_now(bed.net));
-    toxtcp_server_check(bed.server);
-    raw_client_send_data(pair.a, pair.a_id, data, 1);
-    net_step(bed.net);
-    ck_assert_uint_eq(bed_info(&bed).data_relayed, relayed);
-    ck_assert(is_closed(bed_dial(&bed, NULL, NULL)));
-    ck_assert_uint_eq(bed_info(&bed).client_count, 2);
-    ck_assert_uint_eq(bed_info(&bed).refused_full, 1);
-    net_raw_pause(pair.b->end, false);
-    net_step(bed.net);
-    (void)raw_client_drain(pair.b);
-    bed_expect_linked(&bed, &pair);
-    /* NULL: the defaults again. */
-    toxtcp_server_configure(bed.server, NULL, net_now(bed.net));
-    (void)bed_join(&bed, NULL);
-    bed_close(&bed);
-}
-END_TEST
-
-START_TEST(rate_changes_for_a_paused_client)
-{
-    struct toxtcp_server_config config = defaults();
-    config.input_rate_max = 1;
-    config.input_burst = 10000;
-    bed_open(&bed, 8, &config);
-    net_set_piece(bed.net, PIECE);
-    const struct bed_pair pair = bed_join_pair(&bed);
-
-    send_data(&pair, 20);
-    net_run(bed.net, 20000);
-    ck_assert_uint_eq(bed_info(&bed).paused_count, 1);
-    config.input_rate_max = 0;
-    toxtcp_server_configure(bed.server, &config, net_now(bed.net));
-    net_step(bed.net);
-    ck_assert_uint_eq(bed_info(&bed).paused_count, 0);
-    ck_assert_uint_eq(raw_client_drain(pair.b), 20);
-    bed_close(&bed);
-}
-END_TEST
-
-/* What was taken by a slow rate is waited for at the new one. */
-START_TEST(faster_rate_for_a_paused_client)
-{
-    struct toxtcp_server_config config = defaults();
-    config.input_rate_max = 1;
-    config.input_burst = 10000;
-    bed_open(&bed, 8, &config);
-    net_set_piece(bed.net, PIECE);
-    const struct bed_pair pair = bed_join_pair(&bed);
-
-    send_data(&pair, 20);
-    net_run(bed.net, 20000);
-    ck_assert_uint_eq(bed_info(&bed).paused_count, 1);
-    toxtcp_server_configure(bed.server, NULL, net_now(bed.net));
-    net_run(bed.net, 100);
-    ck_assert_uint_eq(bed_info(&bed).paused_count, 0);
-    ck_assert_uint_eq(raw_client_drain(pair.b), 20);
-    bed_close(&bed);
-}
-END_TEST
-
-START_TEST(faster_rate_for_newcomers)
-{
-    struct toxtcp_server_config config = defaults();
-
-    open_for_newcomers(1, 100);
-    ck_assert_uint_eq(let_in(1, 200), 100);
-    config.accept_rate_max = 50;
-    config.accept_burst = 100;
-    toxtcp_server_configure(bed.server, &config, net_now(bed.net));
-    toxtcp_server_check(bed.server);
-    ck_assert_uint_eq(let_in(1, 1), 0);
-    net_run(bed.net, 1000);
-    ck_assert_uint_eq(let_in(1, 100), 50);
-    /* A slower one does not fill a bucket either. */
-    config.accept_rate_max = 1;
-    toxtcp_server_configure(bed.server, &config, net_now(bed.net));
-    ck_assert_uint_eq(let_in(1, 100), 0);
-    net_run(bed.net, 10000);
-    ck_assert_uint_eq(let_in(1, 100), 10);
-    bed_close(&bed);
-}
-END_TEST
-
-/* With no room at all a queue takes a packet when it is empty: nobody is closed for what others do. */
-START_TEST(no_room_at_all)
-{
-    struct toxtcp_server_config config = defaults();
-    config.output_max = 0;
-    config.control_output_max = 0;
-    bed_open(&bed, 8, &config);
-    struct raw_client *a = bed_join(&bed, NULL);
-    struct raw_client *b = bed_join(&bed, NULL);
-    const uint8_t a_id = bed_ask(&bed, a, &b->keys.public_key);
-
-    (void)bed_ask(&bed, b, &a->keys.public_key);
-    net_run(bed.net, 1000);
-    ck_assert(!is_closed(a));
-    ck_assert_uint_eq(raw_client_expect(a, WIRE_CONNECT)->id, a_id);
-    bed_close(&bed);
-}
-END_TEST
-
-START_TEST(times_change)
-{
-    struct toxtcp_server_config config = defaults();
-    bed_open(&bed, 8, NULL);
-    struct raw_client *client = bed_join(&bed, NULL);
-    struct raw_client *unconfirmed = bed_dial(&bed, NULL, NULL);
-
-    config.ping_interval_ms = 2000;
-    config.confirm_timeout_ms = 500;
-    toxtcp_server_configure(bed.server, &config, net_now(bed.net));
-    ck_assert_uint_eq(toxtcp_server_deadline(bed.server), net_now(bed.net) + 500);
-    net_run(bed.net, 1999);
-    ck_assert(is_closed(unconfirmed));
-    raw_client_expect_nothing(client);
-    net_run(bed.net, 1);
-    (void)raw_client_expect(client, WIRE_PING);
-    /* Longer ones count from the next time on. */
-    config.pong_timeout_ms = 60000;
-    config.ping_interval_ms = 60000;
-    toxtcp_server_configure(bed.server, &config, net_now(bed.net));
-    net_run(bed.net, 9999);
-    ck_assert_int_eq(raw_client_error(client), 0);
-    net_run(bed.net, 1);
-    ck_assert(is_closed(client));
-    bed_close(&bed);
-}
-END_TEST
-
-/* Pings that were spread over the time stay so. */
-START_TEST(times_change_and_stay_spread)
-{
-    struct toxtcp_server_config config = defaults();
-    bed_open(&bed, 8, NULL);
-    struct raw_client *early = bed_join(&bed, NULL);
-    net_run(bed.net, 10000);
-    struct raw_client *late = bed_join(&bed, NULL);
-
-    config.ping_interval_ms = 3000;
-    toxtcp_server_configure(bed.server, &config, net_now(bed.net));
-    toxtcp_server_check(bed.server);
-    net_run(bed.net, 2000);
-    (void)raw_client_expect(early, WIRE_PING);
-    raw_client_expect_nothing(late);
-    net_run(bed.net, 1000);
-    (void)raw_client_expect(late, WIRE_PING);
-    raw_client_expect_nothing(early);
-    bed_close(&bed);
-}
-END_TEST
-
 /* --- All places taken --- */
 
 START_TEST(full_of_idle_clients)
 {
     enum { PLACES = 300 };
-    struct toxtcp_server_config config = defaults();
+    struct toxtcp_server_config config = bed_defaults();
     config.clients_max = PLACES;
     bed_open(&bed, 9, &config);
     const struct bed_pair pair = bed_join_pair(&bed);
@@ -893,7 +669,7 @@ START_TEST(full_of_idle_clients)
     }
     const size_t bytes = net_alloc_bytes(bed.net);
 
-    ck_assert(is_closed(bed_dial(&bed, NULL, NULL)));
+    ck_assert(bed_is_closed(bed_dial(&bed, NULL, NULL)));
     ck_assert_uint_eq(bed_info(&bed).refused_full, 1);
     ck_assert_uint_le(net_alloc_bytes(bed.net), bytes + 1024);
     bed_expect_linked(&bed, &pair);
@@ -946,20 +722,13 @@ static TCase *output_tests(void)
     return tests;
 }
 
-static TCase *other_tests(void)
+static TCase *counter_tests(void)
 {
-    TCase *tests = tcase_create("counters, other limits");
+    TCase *tests = tcase_create("counters");
 
     tcase_add_test(tests, packets_by_group);
     tcase_add_test(tests, routes_are_counted);
     tcase_add_test(tests, abandoned);
-    tcase_add_test(tests, limits_change);
-    tcase_add_test(tests, rate_changes_for_a_paused_client);
-    tcase_add_test(tests, faster_rate_for_a_paused_client);
-    tcase_add_test(tests, faster_rate_for_newcomers);
-    tcase_add_test(tests, no_room_at_all);
-    tcase_add_test(tests, times_change);
-    tcase_add_test(tests, times_change_and_stay_spread);
     return tests;
 }
 
@@ -970,7 +739,7 @@ int main(void)
     suite_add_tcase(suite, newcomer_tests());
     suite_add_tcase(suite, input_tests());
     suite_add_tcase(suite, output_tests());
-    suite_add_tcase(suite, other_tests());
+    suite_add_tcase(suite, counter_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     const int failed = srunner_ntests_failed(runner);

@@ -130,3 +130,51 @@ struct toxtcp_server_info bed_info(const struct bed *bed)
     toxtcp_server_get_info(bed->server, &info);
     return info;
 }
+
+struct toxtcp_server_config bed_defaults(void)
+{
+    struct toxtcp_server_config config;
+
+    toxtcp_server_config_default(&config);
+    return config;
+}
+
+struct toxtcp_address bed_ipv4(uint8_t last, uint16_t port)
+{
+    return (struct toxtcp_address){.family = TOXTCP_FAMILY_IPV4, .ip = {192, 0, 2, last}, .port = port};
+}
+
+unsigned bed_let_in(struct bed *bed, uint8_t source, unsigned count)
+{
+    const struct toxtcp_address address = bed_ipv4(source, 1);
+    unsigned in = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct net_raw *end = net_raw_dial(bed->net, &bed->address, &address);
+        net_step(bed->net);
+        in += net_raw_error(end) == 0;
+        net_raw_close(end);
+        net_step(bed->net);
+    }
+    return in;
+}
+
+void bed_stop_reading(struct bed *bed, struct raw_client *client)
+{
+    net_set_window(bed->net, 1000);
+    net_raw_pause(client->end, true);
+}
+
+bool bed_is_closed(struct raw_client *client)
+{
+    return raw_client_error(client) == TOXTCP_ERR_CLOSED;
+}
+
+void bed_send_data(const struct bed_pair *pair, unsigned count)
+{
+    static const uint8_t data[BED_DATA_LEN];
+
+    for (unsigned i = 0; i < count; i++) {
+        raw_client_send_data(pair->a, pair->a_id, data, sizeof data);
+    }
+}

@@ -2,13 +2,14 @@
 #ifndef TEST_SUPPORT_SERVER_BED_H
 #define TEST_SUPPORT_SERVER_BED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "net.h"
 #include "raw_client.h"
 
-enum { BED_CLIENTS_MAX = 1024, BED_PORT = 443 };
+enum { BED_CLIENTS_MAX = 1024, BED_PORT = 443, BED_DATA_LEN = 982, BED_FRAME_LEN = 1001 };
 
 struct bed {
     struct net *net;
@@ -18,6 +19,9 @@ struct bed {
     struct raw_client *clients[BED_CLIENTS_MAX]; /* freed with the bed */
     size_t client_count;
 };
+
+struct toxtcp_server_config bed_defaults(void);
+struct toxtcp_address bed_ipv4(uint8_t last, uint16_t port);
 
 /* `config` may be NULL. */
 void bed_open(struct bed *bed, uint64_t seed, const struct toxtcp_server_config *config);
@@ -29,6 +33,12 @@ struct raw_client *bed_dial(struct bed *bed, const struct toxtcp_key_pair *keys,
 struct raw_client *bed_join(struct bed *bed, const struct toxtcp_key_pair *keys);
 /* It has pinged and got its pong, and nothing else: the relay serves it. */
 void bed_expect_served(struct bed *bed, struct raw_client *client);
+/* How many of `count` newcomers that say nothing are let in; they go at once. */
+unsigned bed_let_in(struct bed *bed, uint8_t source, unsigned count);
+/* It takes no more than some bytes from now on. */
+void bed_stop_reading(struct bed *bed, struct raw_client *client);
+/* The relay has closed its stream. */
+bool bed_is_closed(struct raw_client *client);
 /* Closes the client's stream; it stays the bed's. */
 void bed_leave(struct bed *bed, struct raw_client *client);
 
@@ -45,6 +55,8 @@ struct bed_pair {
 struct bed_pair bed_link(struct bed *bed, struct raw_client *a, struct raw_client *b);
 /* The same with two that join. */
 struct bed_pair bed_join_pair(struct bed *bed);
+/* From a to b `count` packets of data of BED_DATA_LEN bytes, which makes BED_FRAME_LEN on the wire. */
+void bed_send_data(const struct bed_pair *pair, unsigned count);
 /* Data passes both ways. */
 void bed_expect_linked(struct bed *bed, const struct bed_pair *pair);
 
