@@ -60,7 +60,23 @@ static bool parse_stat(const char *text, uint64_t *ticks, uint64_t *pages)
     return true;
 }
 
-static uint32_t count_descriptors(uint32_t pid)
+int process_sample(uint32_t pid, struct process_sample *sample, struct problem *problem)
+{
+    char text[STAT_SIZE];
+    uint64_t ticks = 0;
+    uint64_t pages = 0;
+
+    if (!read_stat(pid, text) || !parse_stat(text, &ticks, &pages)) {
+        return problem_set(problem, "there is no process %u", pid);
+    }
+    if (!cpu_by_clock(pid, &sample->cpu_ns)) {
+        sample->cpu_ns = ticks * NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK);
+    }
+    sample->rss_kib = pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+    return 0;
+}
+
+uint32_t process_descriptors(uint32_t pid)
 {
     char path[PATH_SIZE];
     DIR *directory;
@@ -77,21 +93,4 @@ static uint32_t count_descriptors(uint32_t pid)
     }
     (void)closedir(directory);
     return count;
-}
-
-int process_sample(uint32_t pid, struct process_sample *sample, struct problem *problem)
-{
-    char text[STAT_SIZE];
-    uint64_t ticks = 0;
-    uint64_t pages = 0;
-
-    if (!read_stat(pid, text) || !parse_stat(text, &ticks, &pages)) {
-        return problem_set(problem, "there is no process %u", pid);
-    }
-    if (!cpu_by_clock(pid, &sample->cpu_ns)) {
-        sample->cpu_ns = ticks * NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK);
-    }
-    sample->rss_kib = pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
-    sample->descriptors = count_descriptors(pid);
-    return 0;
 }

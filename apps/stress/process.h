@@ -10,10 +10,12 @@
 struct process_sample {
     uint64_t cpu_ns; /* of all its threads, so far */
     uint64_t rss_kib;
-    uint32_t descriptors; /* 0 when we may not look */
 };
 
 /* Returns 0, or -1 with `problem` set when there is no such process or we may not look. */
 int process_sample(uint32_t pid, struct process_sample *sample, struct problem *problem);
+
+/* How many descriptors the process has; 0 when we may not look. Costs milliseconds where there are thousands. */
+uint32_t process_descriptors(uint32_t pid);
 
 #endif

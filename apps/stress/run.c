@@ -70,9 +70,6 @@ static void sample_relay(struct running *running)
     if (sample.rss_kib > relay->rss_peak_kib) {
         relay->rss_peak_kib = sample.rss_kib;
     }
-    if (sample.descriptors > relay->descriptors) {
-        relay->descriptors = sample.descriptors;
-    }
 }
 
 /* Waits, and watches the relay's memory. True when a signal has come. */
@@ -213,6 +210,7 @@ static void measure_end(struct running *running, uint64_t began_ns)
         result->relay.cpu_s = (double)(sample.cpu_ns - running->relay_cpu_ns) / 1e9;
         result->relay.elapsed_s = (double)(clock_ns() - running->relay_at_ns) / 1e9;
         sample_relay(running);
+        result->relay.descriptors = process_descriptors(result->relay.pid);
     }
 }
 

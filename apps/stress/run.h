@@ -23,7 +23,7 @@ struct relay_result {
     uint64_t rss_begin_kib; /* when the measured time began */
     uint64_t rss_peak_kib;
     uint64_t rss_end_kib;
-    uint32_t descriptors; /* at the most */
+    uint32_t descriptors; /* when the measured time ended */
 };
 
 struct run_result {
