@@ -334,7 +334,10 @@ toxtcp_test/bench/no_mlock.so: toxtcp_test/bench/no_mlock.c
 	$(AM_V_CC)$(MKDIR_P) $(@D) && $(CC) -O2 -shared -fPIC -o $@ $(srcdir)/toxtcp_test/bench/no_mlock.c
 CLEANFILES += toxtcp_test/bench/no_mlock.so
 
-bench-relay: toxtcp-relay toxtcp-stress toxtcp_test/bench/bench_channel toxtcp_test/bench/no_mlock.so
+check_PROGRAMS += toxtcp_test/bench/bench_forward
+toxtcp_test_bench_bench_forward_LDADD =
+bench-relay: toxtcp-relay toxtcp-stress toxtcp_test/bench/bench_channel toxtcp_test/bench/bench_forward \
+		toxtcp_test/bench/no_mlock.so
 	@python3 $(srcdir)/toxtcp_test/bench/relay_bench.py --build . $(ARGS)
 
 bench-attacks: toxtcp-relay toxtcp-stress

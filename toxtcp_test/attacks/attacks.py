@@ -117,18 +117,19 @@ def plain_name(metric):
 class Measured:
     """What one run says."""
 
-    def __init__(self, result, before_kib, peak_kib, metrics, sanitized):
+    def __init__(self, result, before_kib, relay):
         honest = group(result, "latency")
         self.sent = honest["sent"]
         self.delivery = honest["received"] / self.sent if self.sent else 0
         self.p99_us = honest["one_way_us"].get("p99")
         self.before_kib = before_kib
-        self.peak_kib = peak_kib
+        self.peak_kib = relay.status_kib("VmHWM")
+        self.inside_us = relay.inside_us()
         self.generator = result["generator"]["cpu_percent"]
         self.attack = result.get("attack")
-        self.memory_factor = SANITIZED_FACTOR if sanitized else 1
-        self.slowness = SANITIZED_SLOWNESS if sanitized else 1
-        self.metrics = {plain_name(name): value for name, value in metrics.items()}
+        self.memory_factor = SANITIZED_FACTOR if relay.sanitized() else 1
+        self.slowness = SANITIZED_SLOWNESS if relay.sanitized() else 1
+        self.metrics = {plain_name(name): value for name, value in relay.metrics().items()}
 
 
 def measure(options, attack=None):
@@ -145,7 +146,7 @@ def measure(options, attack=None):
         )
         if not relay.alive():
             raise Trouble(f"the relay died: {relay.said().strip()}")
-        return Measured(result, before, relay.status_kib("VmHWM"), relay.metrics(), relay.sanitized())
+        return Measured(result, before, relay)
 
 
 class Verdict:
@@ -156,6 +157,7 @@ class Verdict:
         self.delivery = min(run.delivery for run in runs)
         self.calm_us = median([run.p99_us for run in calm])
         self.p99_us = median([run.p99_us for run in runs])
+        self.inside_us = median([run.inside_us for run in runs])
         self.before_kib = median([run.before_kib for run in runs])
         self.peak_kib = max(run.peak_kib for run in runs)
         self.generator = max(run.generator for run in runs)
@@ -189,22 +191,23 @@ class Verdict:
             yield "no attack took place"
 
 
-def microseconds(value):
+def milliseconds(value):
     return "-" if value is None else f"{value / 1000:.2f}"
 
 
-ROW = "{:31} {:>8} {:>7} {:>7} {:>13}  {:20} {}"
+ROW = "{:31} {:>8} {:>7} {:>7} {:>7} {:>13}  {:20} {}"
 
 
 def print_head(options):
     print(f"{PAIRS} honest pairs, {RATE} packets of {SIZE} bytes a second each and their echoes, beside one attack;")
-    print(f"{options.rounds} x {options.duration:g} s each. Delivery is the lowest, p99 (one way) the median of the rounds.")
+    print(f"{options.rounds} x {options.duration:g} s each. Delivery is the lowest, p99 (one way) the median of the rounds,")
+    print("inside what of it 99 % of all packets did not exceed within the relay, the attackers' too.")
     if options.short:
         print(f"A short run: p99 may be up to {SHORT_FINE_US / 1000:g} ms.")
     else:
         print(f"p99 must stay below {WORSE_MAX} times that without the attack; below {FINE_US / 1000:g} ms it is fine.")
     print(f"Delivery must be at least {DELIVERY_MIN:.1%}; memory is resident: at the start, at its peak, allowed growth.\n")
-    print(ROW.format("attack", "delivery", "calm ms", "p99 ms", "memory MiB", "limit reached", "verdict"))
+    print(ROW.format("attack", "delivery", "calm ms", "p99 ms", "inside", "memory MiB", "limit reached", "verdict"))
 
 
 def print_row(verdict):
@@ -217,8 +220,9 @@ def print_row(verdict):
         ROW.format(
             verdict.attack.title,
             f"{verdict.delivery:.3%}",
-            microseconds(verdict.calm_us),
-            microseconds(verdict.p99_us),
+            milliseconds(verdict.calm_us),
+            milliseconds(verdict.p99_us),
+            milliseconds(verdict.inside_us),
             memory,
             limit,
             "ok" if not verdict.faults else "FAILED: " + ", ".join(verdict.faults),
@@ -253,6 +257,7 @@ def write_json(path, verdicts):
             "delivery": verdict.delivery,
             "calm_p99_us": verdict.calm_us,
             "p99_us": verdict.p99_us,
+            "inside_p99_us": verdict.inside_us,
             "rss_start_kib": verdict.before_kib,
             "rss_peak_kib": verdict.peak_kib,
             "limit": verdict.limit,

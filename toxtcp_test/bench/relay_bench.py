@@ -103,6 +103,9 @@ def measure_part(options, part, contenders):
     if part == "calls" and shutil.which("strace") is None:
         print("strace is missing (Debian's strace): system calls are not counted.")
         return measured
+    if part == "latency":
+        forwarder = rows.forwarder(options, cores()[0], cores()[-1])
+        measured.update({f"{row}|{rows.OURS}": value for row, value in forwarder.items()})
     for contender in contenders:
         if contender.name in rows.WHO[part]:
             measured.update(rows.tagged(contender, rows.MEASURE[part](options, contender)))

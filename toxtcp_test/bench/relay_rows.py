@@ -5,6 +5,7 @@ gave no answer at all.
 """
 import fcntl
 import math
+import os
 import socket
 import struct
 import subprocess
@@ -62,17 +63,6 @@ def per_packet(result):
     return process["cpu_s"] * 1e6 / relayed if relayed else None
 
 
-def inside(relay, share=0.99):
-    """In us, what so many packets did not exceed between the relay's reading and its writing them, by its own histogram:
-    the upper end of a bucket. What the machine around it does is not in there."""
-    buckets = [
-        (float(name.split('"')[1]), count)
-        for name, count in relay.metrics().items()
-        if name.startswith("toxtcp_relay_transit_seconds_bucket")
-    ]
-    return next((bound * 1e6 for bound, count in buckets if count >= share * buckets[-1][1]), None)
-
-
 def packets(options, contender):
     measured = {}
     for size in SIZES:
@@ -85,9 +75,20 @@ def packets(options, contender):
 def latency(options, contender):
     with contender.make() as relay:
         result = run_load(options.build, relay, ["latency:pairs=1,size=100,rate=100"], 2 * options.seconds)
-        within = inside(relay)
+        within = relay.inside_us()
     one_way = group(result, "latency")["one_way_us"]
     return {"one way p50": one_way.get("p50"), "one way p99": one_way.get("p99"), "one way inside": within}
+
+
+def forwarder(options, our_core, its_core):
+    """The same way through a process that does nothing but hand bytes on: what this machine asks of any relay."""
+    program = os.path.join(options.build, "toxtcp_test", "bench", "bench_forward")
+    if not os.access(program, os.X_OK):
+        return {}
+    count = int(2 * options.seconds * 100)
+    done = subprocess.run([program, str(our_core), str(its_core), str(count)], stdout=subprocess.PIPE, text=True, timeout=300, check=True)
+    p50, p99 = done.stdout.split()
+    return {"forwarder p50": float(p50), "forwarder p99": float(p99)}
 
 
 def idle(options, contender):
@@ -151,7 +152,7 @@ def fairness(options, contender, setting="stock"):
     scenarios = ["latency:pairs=1,size=100,rate=50", f"attack=line-rate:clients={2 * FLOODING_PAIRS}"]
     with contender.make() as relay:
         result = run_load(options.build, relay, scenarios, 2 * options.seconds)
-        within = inside(relay)
+        within = relay.inside_us()
     ping = group(result, "latency")
     answered = ping["round_trip_us"]["count"] >= 0.99 * ping["sent"] / 2
     return {
@@ -345,6 +346,10 @@ class Maker:
         if self.has(name):
             yield Row("  of it inside the relay, p99 up to (ms)", self.cells(name, 1e-3), "{:.3f}")
 
+    def bare_way(self, share):
+        if self.has(f"forwarder {share}"):
+            yield Row(f"  a bare TCP forwarder, {share} (ms)", self.cells(f"forwarder {share}", 1e-3), "{:.3f}")
+
     def fairness(self):
         stock = read_receive_buffer()[1]
         for setting in ("stock", *RECEIVE_BUFFERS):
@@ -384,7 +389,9 @@ def make_table(medians, bare):
     return [
         *make.packets(bare),
         *make.bounded("one way p50", "one way, idle relay, p50 (ms)", 0.08, 1e-3, "{:.3f}", "<"),
+        *make.bare_way("p50"),
         *make.bounded("one way p99", "one way, idle relay, p99 (ms)", 0.3, 1e-3, "{:.3f}", "<"),
+        *make.bare_way("p99"),
         *make.within("one way inside"),
         *make.bounded("idle memory", f"memory per idle client of {IDLE} (kB)", 1.4),
         *make.bounded("idle cpu", f"CPU with {IDLE} idle clients (%)", 0.5, sign="<"),
