@@ -37,7 +37,7 @@ const char *toxtcp_strerror(int error)
     case TOXTCP_ERR_RESET:
         return "reset by the other side";
     case TOXTCP_ERR_WRONG_KEY:
-        return "wrong relay key: the handshake was refused or answered with another key";
+        return "wrong relay key, or no room: the handshake was refused or answered with another key";
     case TOXTCP_ERR_PROTOCOL:
         return "protocol violation";
     case TOXTCP_ERR_OVERFLOW:

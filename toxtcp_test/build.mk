@@ -19,6 +19,9 @@ EXTRA_DIST += \
 	toxtcp_test/apps/chat_udp.sh \
 	toxtcp_test/apps/common.sh \
 	toxtcp_test/apps/demo.sh \
+	toxtcp_test/apps/holds.py \
+	toxtcp_test/apps/probe.sh \
+	toxtcp_test/apps/probe_relay.py \
 	toxtcp_test/apps/relay.sh \
 	toxtcp_test/apps/relay_config.sh \
 	toxtcp_test/apps/relay_daemon.sh \
@@ -221,6 +224,8 @@ apps_tests = \
 	toxtcp_test/check_chat_session \
 	toxtcp_test/check_chat_ways \
 	toxtcp_test/check_keys_file \
+	toxtcp_test/check_probe_options \
+	toxtcp_test/check_probe_parts \
 	toxtcp_test/check_relay_list \
 	toxtcp_test/check_relay_process \
 	toxtcp_test/check_relay_settings \
@@ -247,6 +252,11 @@ toxtcp_test_check_chat_ways_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_chat_ways_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_keys_file_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_keys_file_LDADD = apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_probe_options_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_probe_options_LDADD = apps/libprobe.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_probe_parts_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_probe_parts_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+toxtcp_test_check_probe_parts_LDADD = apps/libprobe.la apps/libcommon.la $(ev_test_libs) $(JANSSON_LIBS)
 toxtcp_test_check_relay_list_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_relay_list_LDADD = apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_relay_process_LDADD = toxtcp_test/libinterop.la $(ev_test_libs)
@@ -268,6 +278,7 @@ TESTS += \
 	toxtcp_test/apps/chat_talk.sh \
 	toxtcp_test/apps/chat_udp.sh \
 	toxtcp_test/apps/demo.sh \
+	toxtcp_test/apps/probe.sh \
 	toxtcp_test/apps/relay.sh \
 	toxtcp_test/apps/relay_config.sh \
 	toxtcp_test/apps/relay_daemon.sh \

@@ -120,11 +120,20 @@ struct toxtcp_endpoint relay_entry_endpoint(const struct relay_entry *entry)
     return (struct toxtcp_endpoint){.host = entry->host[0] == '\0' ? NULL : entry->host, .address = entry->address};
 }
 
-static struct relay_entry *find_key(const struct relay_list *list, const struct toxtcp_public_key *key)
+static bool is_same_place(const struct relay_entry *a, const struct relay_entry *b)
+{
+    return strcmp(a->host, b->host) == 0 && toxtcp_address_equal(&a->address, &b->address);
+}
+
+/* The one that the list cannot hold beside this one. */
+static const struct relay_entry *find_same(const struct relay_list *list, const struct relay_entry *entry)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (toxtcp_public_key_equal(&list->entries[i].public_key, key)) {
-            return &list->entries[i];
+        const struct relay_entry *other = &list->entries[i];
+
+        if (toxtcp_public_key_equal(&other->public_key, &entry->public_key) &&
+            (!list->keys_recur || is_same_place(other, entry))) {
+            return other;
         }
     }
     return NULL;
@@ -139,9 +148,9 @@ static int add_span(struct relay_list *list, const char *text, size_t len, struc
     if (relay_entry_parse(text, len, &entry, problem) != 0) {
         return -1;
     }
-    same = find_key(list, &entry.public_key);
+    same = find_same(list, &entry);
     if (same != NULL) {
-        if (strcmp(same->host, entry.host) == 0 && toxtcp_address_equal(&same->address, &entry.address)) {
+        if (is_same_place(same, &entry)) {
             return 0;
         }
         return problem_set(problem, "this key is listed already with another address; keep one of the two");

@@ -5,6 +5,7 @@
 #ifndef APPS_COMMON_RELAY_LIST_H
 #define APPS_COMMON_RELAY_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <toxtcp/address.h>
@@ -24,6 +25,7 @@ struct relay_entry {
 struct relay_list {
     struct relay_entry *entries;
     size_t count;
+    bool keys_recur; /* one key may stand at several addresses: what is meant is the way to a relay, not the relay */
 };
 
 /* Reads one entry of `len` bytes. `entry` is written only on success. Returns 0, or -1 with `problem` set. */
@@ -33,7 +35,7 @@ int relay_entry_parse(const char *text, size_t len, struct relay_entry *entry, s
 struct toxtcp_endpoint relay_entry_endpoint(const struct relay_entry *entry);
 
 /* Adds the entry in `text`. The very same relay again is success and changes nothing; a key that is there with another
- * address is a problem. Returns 0, or -1 with `problem` set and the list as it was. */
+ * address is a problem, unless keys may recur. Returns 0, or -1 with `problem` set and the list as it was. */
 int relay_list_add(struct relay_list *list, const char *text, struct problem *problem);
 
 /* Adds all entries of a file. A problem names file and line; entries before it have been added. A file without

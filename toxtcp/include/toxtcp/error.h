@@ -31,7 +31,8 @@ enum toxtcp_error {
     TOXTCP_ERR_CLOSED = -103,        /* the other side closed the stream */
     TOXTCP_ERR_RESET = -104,         /* the other side reset the stream */
     TOXTCP_ERR_WRONG_KEY = -105,     /* the other side does not hold that key: the handshake was
-                                        answered by something that does not open, or by closing */
+                                        answered by something that does not open, or by closing; so
+                                        does a relay that is full */
     TOXTCP_ERR_PROTOCOL = -106,      /* bytes that the protocol forbids */
     TOXTCP_ERR_OVERFLOW = -107,      /* the other side makes us queue, and does not read */
     TOXTCP_ERR_HOST_UNKNOWN = -108,  /* the name does not resolve */
