@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	toxtcp_test/apps/chat_talk.sh \
 	toxtcp_test/apps/chat_terminal.sh \
 	toxtcp_test/apps/chat_udp.sh \
+	toxtcp_test/apps/chromium.py \
 	toxtcp_test/apps/common.sh \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/holds.py \
@@ -33,6 +34,14 @@ EXTRA_DIST += \
 	toxtcp_test/attacks/attacks.py \
 	toxtcp_test/attacks/attacks.sh \
 	toxtcp_test/apps/stress.sh \
+	toxtcp_test/apps/stress_common.sh \
+	toxtcp_test/apps/stress_delay.py \
+	toxtcp_test/apps/stress_multi.sh \
+	toxtcp_test/apps/stress_report.py \
+	toxtcp_test/apps/stress_report.sh \
+	toxtcp_test/apps/stress_heap.sh \
+	toxtcp_test/apps/stress_model.py \
+	toxtcp_test/apps/stress_model.sh \
 	toxtcp_test/bench/failover.sh \
 	toxtcp_test/bench/no_mlock.c \
 	toxtcp_test/bench/relay_bench.py \
@@ -223,6 +232,7 @@ apps_tests = \
 	toxtcp_test/check_chat_path \
 	toxtcp_test/check_chat_session \
 	toxtcp_test/check_chat_ways \
+	toxtcp_test/check_histogram \
 	toxtcp_test/check_keys_file \
 	toxtcp_test/check_probe_options \
 	toxtcp_test/check_probe_parts \
@@ -230,8 +240,13 @@ apps_tests = \
 	toxtcp_test/check_relay_process \
 	toxtcp_test/check_relay_settings \
 	toxtcp_test/check_stress_attack \
+	toxtcp_test/check_stress_embedded \
+	toxtcp_test/check_stress_events \
+	toxtcp_test/check_stress_compare \
+	toxtcp_test/check_stress_live \
 	toxtcp_test/check_stress_options \
-	toxtcp_test/check_stress_payload
+	toxtcp_test/check_stress_payload \
+	toxtcp_test/check_stress_verdict
 check_PROGRAMS += $(apps_tests)
 TESTS += $(apps_tests)
 toxtcp_test_check_chat_parts_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
@@ -250,6 +265,8 @@ toxtcp_test_check_chat_ways_SOURCES = \
 	toxtcp_test/check_chat_world.h
 toxtcp_test_check_chat_ways_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_chat_ways_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_histogram_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_histogram_LDADD = apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_keys_file_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_keys_file_LDADD = apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_probe_options_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
@@ -268,6 +285,19 @@ toxtcp_test_check_stress_attack_SOURCES = \
 	toxtcp_test/check_stress_attack.c
 toxtcp_test_check_stress_attack_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_stress_attack_LDADD = apps/libstress.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_stress_embedded_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_stress_embedded_LDADD = apps/libstress.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_stress_events_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_stress_events_LDADD = apps/libstress.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_stress_compare_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_stress_compare_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+toxtcp_test_check_stress_compare_LDADD = apps/libstress.la apps/libcommon.la $(JANSSON_LIBS) $(ev_test_libs)
+toxtcp_test_check_stress_live_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_stress_live_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+toxtcp_test_check_stress_live_LDADD = apps/libstress.la apps/libcommon.la $(JANSSON_LIBS) $(ev_test_libs)
+toxtcp_test_check_stress_verdict_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_stress_verdict_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+toxtcp_test_check_stress_verdict_LDADD = apps/libstress.la apps/libcommon.la $(JANSSON_LIBS) $(ev_test_libs)
 toxtcp_test_check_stress_options_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_stress_options_LDADD = apps/libstress.la apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_stress_payload_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
@@ -282,7 +312,21 @@ TESTS += \
 	toxtcp_test/apps/relay.sh \
 	toxtcp_test/apps/relay_config.sh \
 	toxtcp_test/apps/relay_daemon.sh \
-	toxtcp_test/apps/stress.sh
+	toxtcp_test/apps/stress.sh \
+	toxtcp_test/apps/stress_heap.sh \
+	toxtcp_test/apps/stress_model.sh \
+	toxtcp_test/apps/stress_multi.sh \
+	toxtcp_test/apps/stress_report.sh
+check_PROGRAMS += toxtcp_test/apps/bad_relay
+toxtcp_test_apps_bad_relay_SOURCES = \
+	toxtcp_test/apps/bad_relay.c \
+	toxtcp_test/apps/harm.c \
+	toxtcp_test/apps/harm.h
+toxtcp_test_apps_bad_relay_LDADD = toxtcp_test/libliar.la $(ev_test_libs)
+check_PROGRAMS += toxtcp_test/apps/stress_page
+toxtcp_test_apps_stress_page_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_apps_stress_page_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+toxtcp_test_apps_stress_page_LDADD = apps/libstress.la apps/libcommon.la $(JANSSON_LIBS) $(ev_test_libs)
 if WITH_LIBEDIT
 TESTS += toxtcp_test/apps/chat_terminal.sh
 endif
@@ -358,7 +402,6 @@ bench-attacks: toxtcp-relay toxtcp-stress
 MINUTES = 30
 bench-soak: toxtcp-relay toxtcp-stress
 	@$(srcdir)/toxtcp_test/bench/soak.py --build . --minutes $(MINUTES)
-.PHONY: bench-attacks bench-relay bench-soak
 endif
 endif
 endif
@@ -384,4 +427,4 @@ check-valgrind: $(core_tests)
 	CK_FORK=no $(MAKE) check-TESTS TESTS='$(core_tests)' TEST_SUITE_LOG=valgrind-suite.log \
 		LOG_COMPILER='timeout 900 $(VALGRIND)' \
 		AM_LOG_FLAGS='--quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all --show-leak-kinds=all'
-.PHONY: bench bench-failover check-threads check-valgrind
+.PHONY: bench bench-attacks bench-failover bench-relay bench-soak check-threads check-valgrind

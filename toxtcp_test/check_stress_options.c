@@ -7,6 +7,7 @@
 #include "../apps/stress/options.h"
 
 #define KEY "000102030405060708090A0B0C0D0E0F101112131415161718191a1b1c1d1e1f"
+#define OTHER_KEY "202122232425262728292A2B2C2D2E2F303132333435363738393a3b3c3d3e3f"
 #define RELAY "--relay", "127.0.0.1:33445:" KEY
 
 enum { ARGUMENTS_MAX = 40 };
@@ -29,6 +30,7 @@ static int read_options(const char *const *arguments)
     }
     optind = 0; /* getopt's word for a new command line */
     opterr = 0;
+    options_free(&options);
     return options_read(count, copies, &options, &problem);
 }
 
@@ -59,7 +61,10 @@ START_TEST(defaults)
     ck_assert_uint_eq(options.groups[1].window, 64);
     ck_assert_double_eq(options.groups[1].rate, 200);
     ck_assert_uint_eq(options.groups[2].clients, 4000);
-    ck_assert_uint_eq(options.relay.address.port, 33445);
+    ck_assert_uint_eq(options.relays.count, 1);
+    ck_assert_uint_eq(options.relays.entries[0].address.port, 33445);
+    ck_assert_uint_eq(options.embedded, 0);
+    ck_assert_uint_eq(options.events.count, 0);
 }
 END_TEST
 
@@ -158,9 +163,7 @@ END_TEST
 
 START_TEST(what_is_missing)
 {
-    REFUSED("--relay HOST:PORT:KEY is missing", "idle");
     REFUSED("a scenario is missing", RELAY);
-    REFUSED("one relay at a time", RELAY, RELAY, "idle");
     REFUSED("write HOST:PORT:KEY", "--relay", "nonsense", "idle");
     REFUSED("more than 16 scenarios", RELAY, "idle", "idle", "idle", "idle", "idle", "idle", "idle", "idle", "idle",
             "idle", "idle", "idle", "idle", "idle", "idle", "idle", "idle");
@@ -170,6 +173,111 @@ START_TEST(what_is_missing)
     ck_assert(options.version);
     TAKEN("--list-attacks");
     ck_assert(options.list_attacks);
+}
+END_TEST
+
+/* Without any relay one is started, or two where that is the point. */
+START_TEST(relays)
+{
+    TAKEN("idle");
+    ck_assert_uint_eq(options.embedded, 1);
+    TAKEN("multirelay", "idle");
+    ck_assert_uint_eq(options.embedded, 2);
+    TAKEN("--embedded", "16", "multirelay");
+    ck_assert_uint_eq(options.embedded, 16);
+    TAKEN(RELAY, "--relay", "name.example:1:" OTHER_KEY, RELAY, "--embedded", "3", "idle");
+    ck_assert_uint_eq(options.relays.count, 2);
+    ck_assert_str_eq(options.relays.entries[1].host, "name.example");
+    ck_assert_uint_eq(options.embedded, 3);
+    REFUSED("this key is listed already with another address", RELAY, "--relay", "127.0.0.1:33446:" KEY, "idle");
+    REFUSED("--embedded 0", "--embedded", "0", "idle");
+    REFUSED("--embedded 17", "--embedded", "17", "idle");
+    REFUSED("/no/such/file: cannot be opened", "--relays", "/no/such/file", "idle");
+}
+END_TEST
+
+START_TEST(events)
+{
+    TAKEN("multirelay", "--duration", "100");
+    ck_assert_uint_eq(options.events.count, 4);
+    ck_assert_double_eq_tol(options.events.list[3].at_s, 62, 1e-9);
+    TAKEN("multirelay", "--event", "none");
+    ck_assert_uint_eq(options.events.count, 0);
+    TAKEN(RELAY, "multirelay");
+    ck_assert_uint_eq(options.events.count, 0);
+    TAKEN(RELAY, "--embedded", "1", "multirelay");
+    ck_assert_uint_eq(options.events.count, 2);
+    ck_assert_uint_eq(options.events.list[1].relay, 2);
+    TAKEN("multirelay", "--event", "1:kill:2", "--event", "0.5:stop:primary");
+    ck_assert_uint_eq(options.events.count, 2);
+    TAKEN(RELAY, "multirelay", "--event", "1:kill:1", "--on-event", "true");
+    ck_assert_str_eq(options.on_event, "true");
+    REFUSED("--event 1:kill: that relay was not started here", RELAY, "multirelay", "--event", "1:kill:1");
+    REFUSED("--event 1:stop: that relay was not started here", RELAY, "--embedded", "1", "multirelay", "--event",
+            "1:stop:primary");
+    REFUSED("multirelay alone says what came of it", "latency", "--event", "1:kill:1");
+    REFUSED("multirelay alone says what came of it", "latency", "--event", "none");
+    REFUSED("there is another --event", "multirelay", "--event", "1:kill:1", "--event", "none");
+    REFUSED("no kill or stop of the primary", "multirelay", "--event", "1:start:primary");
+    REFUSED("--on-event: there is no --event", RELAY, "multirelay", "--on-event", "true");
+    REFUSED("--on-event: there is no --event", "latency", "--on-event", "true");
+    REFUSED("the measured time is over after 10 s", "multirelay", "--event", "10:kill:1");
+    REFUSED("there are 2 relays", "multirelay", "--event", "1:kill:3");
+    REFUSED("it is SECONDS:ACTION:RELAY", "multirelay", "--event", "1:murder:1");
+    REFUSED("multirelay: rate=0", "multirelay:rate=0");
+    REFUSED("multirelay:window=: this scenario has no use for it", "multirelay:window=3");
+    REFUSED("sleepwake:rate=: this scenario has no use for it", "sleepwake:rate=3");
+}
+END_TEST
+
+/* That no run could ever tell is said before it. */
+START_TEST(conditions_without_a_figure)
+{
+    REFUSED("throughput has no echoes and no p99; it has oneway.p99", RELAY, "--fail-if", "throughput.p99>1s",
+            "throughput", "latency");
+    REFUSED("throughput has no echoes and no p99", RELAY, "--fail-if", "p99>1s", "throughput");
+    TAKEN(RELAY, "--fail-if", "p99>1s", "throughput", "latency");
+    TAKEN(RELAY, "--fail-if", "throughput.oneway.p99>1s", "throughput");
+    REFUSED("no scenario \"latency#3\"", RELAY, "--fail-if", "latency#3.p99>1s", "latency", "latency");
+    TAKEN(RELAY, "--fail-if", "latency#2.p99>1s", "latency", "latency");
+    REFUSED("idle has no loss", RELAY, "--fail-if", "idle.loss>1%", "idle");
+    REFUSED("what is run here has no handshakes/s", RELAY, "--fail-if", "handshakes/s<1", "latency");
+    TAKEN(RELAY, "--fail-if", "handshakes/s<1", "churn");
+    REFUSED("latency has no gap.max", RELAY, "--fail-if", "latency.gap.max>1s", "latency", "multirelay");
+    REFUSED("has no wake.p50", RELAY, "--fail-if", "wake.p50>1s", "multirelay");
+    TAKEN("--fail-if", "gap.max>1s", "--fail-if", "recover.p50>1s", "multirelay");
+    REFUSED("has no failed", RELAY, "--fail-if", "failed>1", "attack=rubbish");
+}
+END_TEST
+
+START_TEST(conditions_on_a_relay)
+{
+    REFUSED("see --relay-pid", RELAY, "--fail-if", "cpu_percent>1", "latency");
+    TAKEN(RELAY, "--relay-pid", "1", "--fail-if", "cpu_percent>1", "latency");
+    TAKEN("--fail-if", "cpu_us_per_packet>1us", "latency"); /* that of the one which is started */
+    REFUSED("see --relay-pid", "--embedded", "2", "--fail-if", "rss_kib>1", "latency");
+    /* It is killed in between. */
+    REFUSED("see --relay-pid", "--embedded", "1", "--fail-if", "rss_kib>1", "multirelay");
+    TAKEN("--embedded", "1", "--event", "none", "--fail-if", "rss_kib>1", "multirelay");
+    REFUSED("nothing that is run here has packets", "--fail-if", "cpu_us_per_packet>1us", "idle");
+    REFUSED("nothing that is run here counts handshakes", "--fail-if", "cpu_us_per_handshake>1us", "idle");
+    REFUSED("with several relays", "--embedded", "2", "--relay-pid", "1", "--fail-if", "cpu_us_per_packet>1us",
+            "latency");
+    REFUSED("it takes 100 clients", "--fail-if", "kib_per_client>1", "idle:clients=99");
+    TAKEN("--fail-if", "kib_per_client>1", "idle:clients=100");
+}
+END_TEST
+
+START_TEST(outputs_and_contenders)
+{
+    REFUSED("cannot both go to standard output", "--json", "-", "--report", "-", "latency");
+    REFUSED("cannot both be page", "--json", "page", "--report", "page", "latency");
+    TAKEN("--json", "figures", "--report", "page", "latency");
+    REFUSED("--versus compares with one relay", "--versus", "127.0.0.1:1:" OTHER_KEY, "latency");
+    REFUSED("--event with --versus", RELAY, "--versus", "127.0.0.1:1:" OTHER_KEY, "--event", "1:kill:1", "--on-event",
+            "true", "multirelay");
+    TAKEN(RELAY, "--versus", "127.0.0.1:1:" OTHER_KEY, "multirelay");
+    ck_assert_uint_eq(options.rounds, 5);
 }
 END_TEST
 
@@ -185,6 +293,11 @@ static Suite *stress_options_suite(void)
     tcase_add_test(all, what_is_no_setting);
     tcase_add_test(all, options_at_their_edges);
     tcase_add_test(all, what_is_missing);
+    tcase_add_test(all, relays);
+    tcase_add_test(all, events);
+    tcase_add_test(all, conditions_without_a_figure);
+    tcase_add_test(all, conditions_on_a_relay);
+    tcase_add_test(all, outputs_and_contenders);
     suite_add_tcase(suite, all);
     return suite;
 }

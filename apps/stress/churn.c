@@ -66,6 +66,7 @@ static void cut_off(struct end *end)
         pairs->received += out->next - from;
         crew->tally.cut += later(out->beyond, measured) - measured;
         out->settled = out->next;
+        end_other(end)->inlet.expected[lane] = out->next;
     }
 }
 

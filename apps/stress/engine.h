@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include <toxtcp/client.h>
+#include <toxtcp/connections.h>
 
 struct crew;
+struct mate;
 struct peer;
 
 /* All are called by the crew's thread; those without a word on NULL must be there. */
@@ -24,6 +26,8 @@ struct engine {
     void (*tick)(struct crew *crew, uint64_t now_ns);
     /* Packets that are on their way, as far as is known. NULL: none. */
     uint64_t (*outstanding)(const struct crew *crew);
+    /* Clients that wake up and have not heard anything: they are waited for longer than packets. NULL: none. */
+    uint64_t (*waking)(const struct crew *crew);
     /* The key of the crew's client with that number, which start() made and nothing changes; NULL when there are fewer.
      * By any thread after start(). NULL: none that lasts. */
     const struct toxtcp_public_key *(*key)(const struct crew *crew, uint32_t number);
@@ -41,11 +45,18 @@ struct engine {
     void (*route_status)(struct peer *peer, enum toxtcp_route_status status);
     void (*data)(struct peer *peer, const uint8_t *data, size_t len);
     void (*can_send)(struct peer *peer);
+
+    /* Of those that have mates. The mate reaches the other one of its pair, or does no longer. */
+    void (*mate_online)(struct mate *mate);
+    /* As in struct toxtcp_connections_callbacks. */
+    void (*mate_data)(struct mate *mate, struct toxtcp_relay relay, const uint8_t *data, size_t len);
 };
 
 extern const struct engine engine_pairs;
 extern const struct engine engine_handshake;
 extern const struct engine engine_idle;
 extern const struct engine engine_churn;
+extern const struct engine engine_multirelay;
+extern const struct engine engine_sleepwake;
 
 #endif

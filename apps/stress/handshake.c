@@ -30,6 +30,7 @@ static int handshake_start(struct crew *crew)
     crew->state = callers;
     for (uint32_t i = 0; i < crew->share; i++) {
         callers[i].peer.crew = crew;
+        callers[i].peer.relay = (crew->first + i) % crew->worker->facts->relay_count;
         for (uint32_t key = 0; key < KEYS_EACH; key++) {
             toxtcp_key_pair_generate(crew->worker->env, &callers[i].keys[key]);
         }

@@ -25,6 +25,7 @@ static int idle_start(struct crew *crew)
     crew->wanted = crew->share;
     for (uint32_t i = 0; i < crew->share; i++) {
         sitters[i].peer.crew = crew;
+        sitters[i].peer.relay = (crew->first + i) % crew->worker->facts->relay_count;
         sitters[i].peer.keys = &sitters[i].keys;
         toxtcp_key_pair_generate(crew->worker->env, &sitters[i].keys);
         peer_wait_ramp(&sitters[i].peer);

@@ -11,6 +11,20 @@ bool measured_has(const struct measured *measured, uint64_t moment_ns)
     return moment_ns >= measured->from_ns && moment_ns < measured->to_ns;
 }
 
+/* Those that were passed by are missing, until they come late. */
+static void count_missing(struct inlet *inlet, enum lane lane, enum arrival arrival, uint32_t sequence,
+                          struct tally *tally)
+{
+    const int32_t ahead = (int32_t)(sequence - inlet->expected[lane]);
+
+    if (arrival == ARRIVAL_LATE) {
+        tally->missing--;
+    } else if (ahead >= 0) {
+        tally->missing += ahead;
+        inlet->expected[lane] = sequence + 1;
+    }
+}
+
 bool inlet_take(struct inlet *inlet, const struct measured *measured, const uint8_t *bytes, size_t len, uint64_t now_ns,
                 struct tally *tally, struct payload *payload)
 {
@@ -18,9 +32,9 @@ bool inlet_take(struct inlet *inlet, const struct measured *measured, const uint
 
     tally->arrived += now_counts;
     tally->arrived_bytes += now_counts * len;
-    /* When they were sent is not known of these. */
     if (!payload_read(bytes, len, payload)) {
-        tally->corrupted += now_counts;
+        /* When it was sent is not known. In the measured time, if it comes after the end. */
+        tally->corrupted += now_ns >= measured->from_ns ? 1 : 0;
         return false;
     }
     const enum lane lane = lane_of(payload->kind);
@@ -34,6 +48,7 @@ bool inlet_take(struct inlet *inlet, const struct measured *measured, const uint
         tally->duplicated += counts;
         return false;
     }
+    count_missing(inlet, lane, arrival, payload->sequence, tally);
     tally->received += counts;
     tally->reordered += arrival == ARRIVAL_LATE ? counts : 0;
     return true;

@@ -27,6 +27,7 @@ struct inlet {
     uint32_t run;
     uint32_t stream[LANE_COUNT]; /* what belongs here */
     struct arrivals arrivals[LANE_COUNT];
+    uint32_t expected[LANE_COUNT]; /* the sequence that should come next */
 };
 
 /* Takes what a relay has delivered here at `now_ns`, and counts it. Returns whether it is a packet that belongs here,

@@ -91,8 +91,8 @@ int neighbour_start(struct neighbour *neighbour, const struct stress_options *op
         return problem_set(problem, "out of memory");
     }
     (void)copy_all_keys(workers, options->threads, victims);
-    const struct attack_config config = {.relay = facts->relay,
-                                         .relay_key = options->relay.public_key,
+    const struct attack_config config = {.relay = facts->relays[0].address,
+                                         .relay_key = facts->relays[0].key,
                                          .clients = group->clients,
                                          .rate = group->rate,
                                          .sources = group->sources,

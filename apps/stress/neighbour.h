@@ -15,8 +15,8 @@ struct neighbour {
 int neighbour_allowed(const struct stress_options *options, const struct toxtcp_address *relay,
                       struct problem *problem);
 
-/* Starts the attack that the options name, if they do, on the relay and the honest clients of the workers. Returns 0,
- * or -1 with `problem` set. */
+/* Starts the attack that the options name, if they do, on the first relay and the honest clients of the workers.
+ * Returns 0, or -1 with `problem` set. */
 int neighbour_start(struct neighbour *neighbour, const struct stress_options *options, const struct run_facts *facts,
                     const struct worker *workers, struct problem *problem);
 

@@ -92,6 +92,15 @@ int pace_start(struct pace *pace, struct ev_loop *loop, uint64_t start_ns, doubl
     return 0;
 }
 
+void pace_finish(struct pace *pace, uint64_t end_ns)
+{
+    while (pace->fd >= 0 && moment_of(pace, pace->next) < end_ns) {
+        pace->due(pace->user, pace->next, moment_of(pace, pace->next));
+        pace->next++;
+    }
+    pace_stop(pace);
+}
+
 void pace_stop(struct pace *pace)
 {
     if (pace->fd < 0) {

@@ -26,6 +26,9 @@ struct pace {
 int pace_start(struct pace *pace, struct ev_loop *loop, uint64_t start_ns, double rate,
                void (*due)(void *user, uint64_t slot, uint64_t intended_ns), void *user);
 
+/* Calls `due` for all slots before that moment that it was not called for yet, and ends it. As pace_stop(). */
+void pace_finish(struct pace *pace, uint64_t end_ns);
+
 /* Ends it; does nothing when it was not started and `fd` is -1. */
 void pace_stop(struct pace *pace);
 

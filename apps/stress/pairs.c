@@ -36,14 +36,15 @@ static int transmit(struct end *end, const uint8_t *bytes, size_t len)
     return toxtcp_client_send(end->peer.client, end->route, bytes, len);
 }
 
-static void count_sent(struct end *end, struct out *out, uint64_t now_ns)
+static void count_sent(struct end *end, struct out *out, uint64_t sent_ns)
 {
     struct crew *crew = end->peer.crew;
     struct pairs *pairs = crew->state;
 
     out->next++;
     pairs->sent++;
-    if (worker_measures(crew->worker, now_ns)) {
+    crew->pulse->sent++;
+    if (worker_measures(crew->worker, sent_ns)) {
         crew->tally.sent++;
         out->beyond = out->next;
     } else if (out->measured == out->beyond) {
@@ -52,8 +53,8 @@ static void count_sent(struct end *end, struct out *out, uint64_t now_ns)
     }
 }
 
-/* `intended_ns` as in struct payload. */
-static int end_send(struct end *end, enum payload_kind kind, uint64_t intended_ns, size_t len, uint64_t now_ns)
+/* `intended_ns` and `sent_ns` as in struct payload. */
+static int end_send(struct end *end, enum payload_kind kind, uint64_t intended_ns, size_t len, uint64_t sent_ns)
 {
     struct crew *crew = end->peer.crew;
     struct pairs *pairs = crew->state;
@@ -63,7 +64,7 @@ static int end_send(struct end *end, enum payload_kind kind, uint64_t intended_n
                                     .stream = end_other(end)->inlet.stream[lane],
                                     .sequence = end->out[lane].next,
                                     .intended_ns = intended_ns,
-                                    .sent_ns = now_ns};
+                                    .sent_ns = sent_ns};
 
     if (!end->online) {
         return TOXTCP_ERR_NOT_CONNECTED;
@@ -71,7 +72,7 @@ static int end_send(struct end *end, enum payload_kind kind, uint64_t intended_n
     payload_write(&payload, pairs->bytes, len);
     const int error = transmit(end, pairs->bytes, len);
     if (error == TOXTCP_OK) {
-        count_sent(end, &end->out[lane], now_ns);
+        count_sent(end, &end->out[lane], sent_ns);
     }
     return error;
 }
@@ -135,12 +136,12 @@ static void on_due(void *user, uint64_t slot, uint64_t intended_ns)
     const size_t senders = (size_t)pairs->count * (crew->group->both ? 2 : 1);
     struct end *end = &pairs->ends[slot % senders * (crew->group->both ? 1 : 2)];
     const uint64_t now_ns = clock_ns();
+    const bool measured = worker_measures(crew->worker, intended_ns);
 
-    if (!worker_sends(crew->worker, now_ns) || is_away(end)) {
+    if (!worker_sends(crew->worker, intended_ns) || is_away(end)) {
         return;
     }
-    const bool measured = worker_measures(crew->worker, now_ns);
-    if (end_send(end, PAYLOAD_DATA, intended_ns, crew->group->size, now_ns) != TOXTCP_OK) {
+    if (end_send(end, PAYLOAD_DATA, intended_ns, crew->group->size, intended_ns) != TOXTCP_OK) {
         crew->tally.refused += measured ? 1 : 0;
     } else if (measured) {
         histogram_add(&crew->times.send_delay, now_ns - intended_ns);
@@ -158,10 +159,14 @@ static void on_data(struct end *end, const struct payload *payload, size_t len, 
         histogram_add(&crew->times.one_way, now_ns - payload->intended_ns);
     }
     if (crew->group->scenario->echo) {
-        if (end_send(end, PAYLOAD_ECHO, payload->intended_ns, len, now_ns) != TOXTCP_OK) {
-            crew->tally.refused += worker_measures(crew->worker, now_ns) ? 1 : 0;
+        /* An echo counts when what it answers does: those of the slowest come when the measured time is over. */
+        if (end_send(end, PAYLOAD_ECHO, payload->intended_ns, len, payload->sent_ns) != TOXTCP_OK) {
+            crew->tally.refused += measured ? 1 : 0;
         }
-    } else if (!pairs_is_open_loop(crew) && ++end->uncredited * 4 >= crew->group->window) {
+        return;
+    }
+    histogram_add(&crew->pulse->latency, now_ns - payload->intended_ns);
+    if (!pairs_is_open_loop(crew) && ++end->uncredited * 4 >= crew->group->window) {
         give_credit(end, now_ns);
     }
 }
@@ -187,6 +192,7 @@ static void act(struct end *end, const struct payload *payload, size_t len, uint
         on_data(end, payload, len, now_ns);
         break;
     case PAYLOAD_ECHO:
+        histogram_add(&crew->pulse->latency, now_ns - payload->intended_ns);
         if (worker_measures(crew->worker, payload->sent_ns)) {
             histogram_add(&crew->times.round_trip, now_ns - payload->intended_ns);
         }
@@ -206,6 +212,8 @@ void pairs_data(struct peer *peer, const uint8_t *bytes, size_t len)
     const uint64_t now_ns = clock_ns();
     struct payload payload;
 
+    crew->pulse->arrived++;
+    crew->pulse->arrived_bytes += len;
     if (inlet_take(&end->inlet, &measured, bytes, len, now_ns, &crew->tally, &payload)) {
         pairs->received++;
         act(end, &payload, len, now_ns);
@@ -224,14 +232,30 @@ void pairs_can_send(struct peer *peer)
 
 /* --- The run --- */
 
+static int start_pace(struct crew *crew)
+{
+    struct pairs *pairs = crew->state;
+    const double rate = crew->group->rate * pairs->count * (crew->group->both ? 2 : 1);
+
+    return worker_start_pace(crew->worker, &pairs->pace, rate, on_due, crew);
+}
+
+/* It is known when the load begins, and the pace does not run yet. */
+static bool wants_pace(const struct crew *crew)
+{
+    const struct pairs *pairs = crew->state;
+
+    return pairs_is_open_loop(crew) && pairs->count > 0 && pairs->pace.fd < 0 && !pairs->over &&
+           atomic_load(&crew->worker->facts->schedule->begin_ns) != UINT64_MAX;
+}
+
 int pairs_begin(struct crew *crew)
 {
     struct pairs *pairs = crew->state;
     const uint64_t now_ns = clock_ns();
 
-    if (pairs_is_open_loop(crew) && pairs->count > 0) {
-        return pace_start(&pairs->pace, crew->worker->loop, now_ns,
-                          crew->group->rate * pairs->count * (crew->group->both ? 2 : 1), on_due, crew);
+    if (wants_pace(crew) && start_pace(crew) != 0) {
+        return -1;
     }
     for (uint32_t i = 0; i < pairs->count * 2; i++) {
         end_restart_window(&pairs->ends[i], now_ns);
@@ -256,9 +280,14 @@ void pairs_tick(struct crew *crew, uint64_t now_ns)
 {
     struct pairs *pairs = crew->state;
 
-    if (!worker_sends(crew->worker, now_ns)) {
-        pace_stop(&pairs->pace);
-    } else if (!pairs_is_open_loop(crew)) {
+    if (wants_pace(crew)) {
+        (void)start_pace(crew); /* before its time, so as not to be late; when that fails pairs_begin() says so */
+    }
+    if (now_ns >= worker_measured(crew->worker).to_ns) {
+        /* What was due before the end, and is late. */
+        pace_finish(&pairs->pace, worker_measured(crew->worker).to_ns);
+        pairs->over = true;
+    } else if (crew->begun && !pairs_is_open_loop(crew)) {
         check_windows(crew, now_ns);
     }
 }
@@ -267,5 +296,8 @@ uint64_t pairs_outstanding(const struct crew *crew)
 {
     const struct pairs *pairs = crew->state;
 
+    if (!pairs->over) {
+        return 1; /* this thread may be late to send what was due */
+    }
     return pairs->sent > pairs->received ? pairs->sent - pairs->received : 0;
 }

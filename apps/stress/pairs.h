@@ -40,6 +40,7 @@ struct pairs {
     struct pace pace;
     uint64_t sent; /* in all */
     uint64_t received;
+    bool over;         /* all that was due has been sent */
     uint64_t *dies_ns; /* churn: when each pair's life is over */
     uint8_t bytes[PAYLOAD_MAX];
 };

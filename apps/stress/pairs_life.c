@@ -85,22 +85,21 @@ void pairs_route_status(struct peer *peer, enum toxtcp_route_status status)
 
 /* --- Life --- */
 
-static void end_init(struct crew *crew, struct end *end, uint32_t number)
+static void end_init(struct crew *crew, struct end *end, uint32_t index)
 {
     end->peer.crew = crew;
     end->peer.keys = &end->keys;
+    end->peer.relay = (crew->first + index / 2) % crew->worker->facts->relay_count;
     toxtcp_key_pair_generate(crew->worker->env, &end->keys);
     end->inlet.run = crew->worker->facts->run;
     for (uint32_t lane = 0; lane < LANE_COUNT; lane++) {
-        end->inlet.stream[lane] = number * LANE_COUNT + lane;
+        end->inlet.stream[lane] = worker_stream(crew, index, (enum lane)lane);
     }
 }
 
 int pairs_start(struct crew *crew)
 {
     struct pairs *pairs = calloc(1, sizeof *pairs);
-    /* Groups have streams of their own. */
-    const uint32_t base = (uint32_t)(crew->group - crew->worker->facts->options->groups) << 24;
 
     if (pairs == NULL) {
         return -1;
@@ -114,7 +113,7 @@ int pairs_start(struct crew *crew)
     }
     pairs->count = crew->share;
     for (uint32_t i = 0; i < pairs->count * 2; i++) {
-        end_init(crew, &pairs->ends[i], base + crew->first * 2 + i);
+        end_init(crew, &pairs->ends[i], i);
         peer_wait_ramp(&pairs->ends[i].peer);
     }
     crew->wanted = pairs->count;

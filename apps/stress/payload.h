@@ -21,8 +21,10 @@ struct payload {
     uint32_t run;         /* drawn anew for each run */
     uint32_t stream;      /* one direction of one pair; no other of the run has it */
     uint32_t sequence;    /* in that stream, from 0; it may wrap */
-    uint64_t intended_ns; /* when it should have been sent; in an echo what it answers says; in a credit a sequence */
-    uint64_t sent_ns;     /* when it was */
+    uint64_t intended_ns; /* when it should have been sent; in a credit a sequence */
+    /* By which it counts: when it was sent; in an open loop when it should have been. An echo has both moments of what
+     * it answers. */
+    uint64_t sent_ns;
 };
 
 /* Fills `bytes` with what payload_write() leaves as it is. Once for each buffer. */

@@ -33,6 +33,7 @@ static void gone(struct peer *peer, int error)
     const uint64_t counted = counts(crew, clock_ns()) ? 1 : 0;
 
     if (peer->state == PEER_UP) {
+        crew->up--;
         crew->tally.ended_by[reason_of(error)] += counted;
     } else {
         atomic_fetch_add_explicit(&crew->worker->failed, 1, memory_order_relaxed);
@@ -67,6 +68,11 @@ static void on_measured(void *user, struct toxtcp_client *client)
     }
     count_attempt_over(peer);
     peer->state = PEER_UP;
+    crew->up++;
+    crew->pulse->connects++;
+    if (!crew->engine->in_pairs) {
+        histogram_add(&crew->pulse->latency, now_ns - peer->since_ns);
+    }
     atomic_fetch_add_explicit(&crew->worker->connected, 1, memory_order_relaxed);
     if (counts(crew, now_ns)) {
         crew->tally.connects_ok++;
@@ -134,17 +140,16 @@ static const struct toxtcp_client_callbacks callbacks = {.closed = on_closed,
 /* --- Dialling --- */
 
 /* Relays limit what comes from one address; many clients on one machine are to be as many machines. */
-static void take_next_source(struct peer *peer)
+void peer_take_source(const struct crew *crew)
 {
-    struct worker *worker = peer->crew->worker;
-    const struct toxtcp_address *relay = &worker->facts->relay;
-    const uint32_t sources = peer->crew->group->sources == 0 ? SOURCES_DEFAULT : peer->crew->group->sources;
+    struct worker *worker = crew->worker;
+    const uint32_t sources = crew->group->sources == 0 ? SOURCES_DEFAULT : crew->group->sources;
     const uint32_t number = worker->source++ % sources;
     const struct toxtcp_address source = {
         .family = TOXTCP_FAMILY_IPV4,
         .ip = {SOURCE_NET, (uint8_t)(SOURCE_SUBNET + (number >> 16)), (uint8_t)(number >> 8), (uint8_t)number}};
 
-    if (relay->family == TOXTCP_FAMILY_IPV4 && relay->ip[0] == SOURCE_NET) {
+    if (worker->facts->many_sources) {
         (void)toxtcp_ev_set_source(worker->ev, &source);
     }
 }
@@ -152,11 +157,10 @@ static void take_next_source(struct peer *peer)
 static int try_dial(struct peer *peer)
 {
     struct worker *worker = peer->crew->worker;
-    const struct run_facts *facts = worker->facts;
-    const struct toxtcp_endpoint endpoint = {.address = facts->relay};
-    int error = toxtcp_client_new(worker->env, toxtcp_ev_driver(worker->ev), &worker->config, peer->keys,
-                                  &facts->options->relay.public_key, &callbacks, peer, toxtcp_ev_now(worker->ev),
-                                  &peer->client);
+    const struct target *relay = &worker->facts->relays[peer->relay];
+    const struct toxtcp_endpoint endpoint = {.address = relay->address};
+    int error = toxtcp_client_new(worker->env, toxtcp_ev_driver(worker->ev), &worker->config, peer->keys, &relay->key,
+                                  &callbacks, peer, toxtcp_ev_now(worker->ev), &peer->client);
 
     if (error != TOXTCP_OK) {
         peer->client = NULL;
@@ -165,7 +169,7 @@ static int try_dial(struct peer *peer)
     if (peer->crew->engine->prepare != NULL && peer->crew->engine->prepare(peer) != 0) {
         return TOXTCP_ERR_NO_MEMORY;
     }
-    take_next_source(peer);
+    peer_take_source(peer->crew);
     return toxtcp_ev_connect(worker->ev, peer->client, &endpoint);
 }
 
@@ -185,6 +189,7 @@ void peer_leave(struct peer *peer, bool reset)
     const struct linger none = {.l_onoff = 1, .l_linger = 0};
 
     count_attempt_over(peer);
+    peer->crew->up -= peer->state == PEER_UP ? 1 : 0;
     if (peer->state == PEER_WAITING) {
         DL_DELETE(peer->crew->worker->line.first, peer);
     }

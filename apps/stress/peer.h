@@ -21,6 +21,7 @@ struct peer {
     struct peer *prev; /* in the line of its worker */
     struct peer *next;
     enum peer_state state;
+    uint32_t relay; /* the index of its one */
 };
 
 /* Those of one worker that wait to dial, in order. */
@@ -37,6 +38,9 @@ void peer_wait(struct peer *peer, uint64_t delay_ns);
 
 /* Dials now. It is away. When that fails at once the engine is told by down(), before this returns. */
 void peer_dial(struct peer *peer);
+
+/* The next who dials comes from the next address of ours, where there are many. */
+void peer_take_source(const struct crew *crew);
 
 /* Dials what is due in the line. */
 void peer_line_advance(struct worker *worker, uint64_t now_ns);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
@@ -93,4 +94,15 @@ uint32_t process_descriptors(uint32_t pid)
     }
     (void)closedir(directory);
     return count;
+}
+
+uint64_t process_heap(void)
+{
+#if defined __GLIBC__ && __GLIBC_PREREQ(2, 33)
+    const struct mallinfo2 info = mallinfo2();
+
+    return (uint64_t)info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
 }

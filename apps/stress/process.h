@@ -18,4 +18,7 @@ int process_sample(uint32_t pid, struct process_sample *sample, struct problem *
 /* How many descriptors the process has; 0 when we may not look. Costs milliseconds where there are thousands. */
 uint32_t process_descriptors(uint32_t pid);
 
+/* Bytes that this process has allocated and not freed, all threads together; 0 where the system does not tell. */
+uint64_t process_heap(void);
+
 #endif

@@ -102,6 +102,9 @@ enum {
     TAKES_STREAM = TAKES_ECHO | GIVEN(SET_WINDOW) | GIVEN(SET_BOTH),
     TAKES_CLIENTS = GIVEN(SET_CLIENTS) | GIVEN(SET_SOURCES),
     TAKES_CHURN = TAKES_CLIENTS | GIVEN(SET_SIZE) | GIVEN(SET_RATE) | GIVEN(SET_LIFE),
+    TAKES_MATES = GIVEN(SET_PAIRS) | GIVEN(SET_SIZE) | GIVEN(SET_SOURCES),
+    TAKES_MULTIRELAY = TAKES_MATES | GIVEN(SET_RATE) | GIVEN(SET_BOTH),
+    TAKES_SLEEPWAKE = TAKES_MATES | GIVEN(SET_LIFE),
     TAKES_ATTACK = TAKES_CLIENTS | GIVEN(SET_RATE)
 };
 
@@ -120,6 +123,10 @@ static const struct scenario scenarios[] = {
      false, false, false},
     {"churn", "pairs that connect, talk, vanish, over and over", &engine_churn, TAKES_CHURN,
      DEFAULTS([SET_CLIENTS] = 100, [SET_SIZE] = 100, [SET_RATE] = 10, [SET_LIFE] = 2), true, false, false},
+    {"multirelay", "pairs with up to 6 relays each, while --event has relays come and go", &engine_multirelay,
+     TAKES_MULTIRELAY, DEFAULTS([SET_PAIRS] = 20, [SET_SIZE] = 100, [SET_RATE] = 50), false, false, false},
+    {"sleepwake", "pairs with up to 6 relays each that sleep and wake", &engine_sleepwake, TAKES_SLEEPWAKE,
+     DEFAULTS([SET_PAIRS] = 8, [SET_SIZE] = 100, [SET_LIFE] = 1), false, false, false},
     {"attack", "attack=NAME: a bad neighbour, see --list-attacks", NULL, TAKES_ATTACK, DEFAULTS([SET_CLIENTS] = 0),
      false, false, true},
 };
@@ -259,7 +266,7 @@ int group_settle(struct group *group, const struct settings *common, struct prob
     if (scenario->oob && group->size > TOXTCP_OOB_MAX) {
         return problem_set(problem, "oob: size=%u is over %d, the most of an OOB packet", group->size, TOXTCP_OOB_MAX);
     }
-    if (scenario->echo && group->rate == 0) {
+    if ((scenario->echo || scenario->engine == &engine_multirelay) && group->rate == 0) {
         return problem_set(problem, "%s: rate=0 says nothing; give a rate", scenario->name);
     }
     return 0;

@@ -60,6 +60,8 @@ void tally_merge(struct tally *tally, const struct tally *other)
     tally->cut += other->cut;
     tally->credit_timeouts += other->credit_timeouts;
     tally->unnoticed += other->unnoticed;
+    tally->unwoken += other->unwoken;
+    tally->missing += other->missing;
     tally->arrived += other->arrived;
     tally->arrived_bytes += other->arrived_bytes;
     tally->connects_ok += other->connects_ok;
@@ -72,4 +74,8 @@ void tally_merge(struct tally *tally, const struct tally *other)
     histogram_merge(&tally->times->round_trip, &other->times->round_trip);
     histogram_merge(&tally->times->connect, &other->times->connect);
     histogram_merge(&tally->times->send_delay, &other->times->send_delay);
+    histogram_merge(&tally->times->gap, &other->times->gap);
+    histogram_merge(&tally->times->recover, &other->times->recover);
+    histogram_merge(&tally->times->wake, &other->times->wake);
+    histogram_merge(&tally->times->wake_trips, &other->times->wake_trips);
 }

@@ -14,9 +14,13 @@ struct tally_times {
     struct histogram round_trip; /* the same */
     struct histogram connect;    /* from dialling to the answer to the first ping */
     struct histogram send_delay; /* by how much the generator itself was late */
+    struct histogram gap;        /* multirelay: the longest time between two arrivals, one for each receiver */
+    struct histogram recover;    /* multirelay: from an event until a packet arrived that was sent after it */
+    struct histogram wake;       /* sleepwake: from waking to the first packet's arrival */
+    struct histogram wake_trips; /* the same in thousandths of the round trip to the relay */
 };
 
-/* Packets count when they were sent within the measured time; `arrived` are those that came within it. */
+/* Packets count when their moment (payload.h) is within the measured time; `arrived` are those that came within it. */
 struct tally {
     uint64_t sent;
     uint64_t received; /* whole, in their place, once */
@@ -28,6 +32,8 @@ struct tally {
     uint64_t cut;             /* were on their way when their receiver left on purpose */
     uint64_t credit_timeouts; /* closed loop: nothing was heard of a full window for a second */
     uint64_t unnoticed;       /* a peer left and the other one was not told in time */
+    uint64_t unwoken;         /* sleepwake: woke, and heard nothing until the end */
+    int64_t missing;          /* so far, measured or not: a later one has come and they have not */
     uint64_t arrived;
     uint64_t arrived_bytes;
     uint64_t connects_ok;

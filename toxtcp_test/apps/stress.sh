@@ -1,47 +1,7 @@
 #!/bin/bash
 # toxtcp-stress against toxtcp-relay: every scenario, what goes wrong, what it says. SPDX-License-Identifier: ISC
-# shellcheck source=toxtcp_test/apps/common.sh
-. "$(dirname "$0")/common.sh"
-
-STRESS=$top_builddir/toxtcp-stress
-NOBODY=8520F0098930A754748B7DDCB43EF75A0DBF3A0D26381AF4EBA4A98EAA9B4E6A # out of RFC 7748
-
-# start_stress NAME OPTION...: until it ends by itself or by a signal; figures in NAME.json.
-start_stress() {
-    local name=$1
-    shift
-    rm -f "$DIR/$name.json"
-    : >"$DIR/$name.err"
-    env --default-signal=INT timeout 60 "$STRESS" --relay "$(relay_of relay)" --json "$DIR/$name.json" "$@" \
-        >"$DIR/$name.out" 2>"$DIR/$name.err" &
-    pid[$name]=$!
-}
-
-# run_stress NAME OPTION...: to its good end.
-run_stress() {
-    start_stress "$@"
-    wait "${pid[$1]}"
-    status=$?
-    unset "pid[$1]"
-    [ "$status" -eq 0 ] || fail "$* ended with $status: $(cat "$DIR/$1.err")"
-    awk 'length > 80' "$DIR/$1.out" | grep -q . && fail "$1: wider than 80 columns: $(cat "$DIR/$1.out")"
-}
-
-# holds NAME EXPRESSION...: in Python, about the figures `r`, and `g`, its groups by scenario.
-holds() {
-    local name=$1
-    shift
-    python3 - "$DIR/$name.json" "$@" <<'END' || fail "$name: $(cat "$DIR/$name.out" "$DIR/$name.err")"
-import json, sys
-
-r = json.load(open(sys.argv[1]))
-g = {group["scenario"]: group for group in r["groups"]}
-wrong = [e for e in sys.argv[2:] if not eval(e)]
-for e in wrong:
-    print("does not hold:", e)
-sys.exit(bool(wrong))
-END
-}
+# shellcheck source=toxtcp_test/apps/stress_common.sh
+. "$(dirname "$0")/stress_common.sh"
 
 unharmed() {
     local expressions=()
@@ -57,7 +17,7 @@ unharmed() {
 expect 0 'usage: toxtcp-stress' "$STRESS" --help
 expect 0 'toxtcp-stress 0.' "$STRESS" --version
 expect 0 'half-open' "$STRESS" --list-attacks
-expect 2 '--relay HOST:PORT:KEY is missing' "$STRESS" latency
+expect 2 'a scenario is missing' "$STRESS"
 expect 2 'is no scenario' "$STRESS" --relay "127.0.0.1:1:$NOBODY" nonsense
 expect 1 'there is no process 2147483647' "$STRESS" --relay "127.0.0.1:1:$NOBODY" --relay-pid 2147483647 latency
 expect 1 'refused: 192.0.2.1:33445 is not on this machine' "$STRESS" --relay "192.0.2.1:33445:$NOBODY" attack=half-open
@@ -67,6 +27,7 @@ expect 1 'name.invalid: ' "$STRESS" --relay "name.invalid:33445:$NOBODY" latency
 
 start_relay relay 127.0.0.1:0
 relay_pid=${pid[relay]}
+stress_options=(--relay "$(relay_of relay)")
 address=$(sed -n 's/^listening on //p' "$DIR/relay.out")
 expect 1 'no client ever connected' "$STRESS" --relay "$address:$NOBODY" latency
 says "$DIR/expect.out" 'connecting failed, wrong_key: ' || fail "a wrong key is not named: $(cat "$DIR/expect.out")"

@@ -7,7 +7,17 @@ EXTRA_DIST += \
 	toxtcp_test/sim/seeds.txt
 
 if WITH_TESTS
+# By itself, since the simulator is not the only one to drive it.
+check_LTLIBRARIES += toxtcp_test/libliar.la
+toxtcp_test_libliar_la_SOURCES = \
+	toxtcp_test/sim/liar.c \
+	toxtcp_test/sim/liar.h \
+	toxtcp_test/sim/liar_private.h \
+	toxtcp_test/sim/liar_relay.c \
+	toxtcp_test/sim/liar_vices.c
+
 check_LTLIBRARIES += toxtcp_test/libsim.la
+toxtcp_test_libsim_la_LIBADD = toxtcp_test/libliar.la
 toxtcp_test_libsim_la_SOURCES = \
 	apps/common/histogram.c \
 	apps/common/histogram.h \
@@ -18,11 +28,6 @@ toxtcp_test_libsim_la_SOURCES = \
 	toxtcp_test/sim/faults.c \
 	toxtcp_test/sim/knobs.c \
 	toxtcp_test/sim/knobs.h \
-	toxtcp_test/sim/liar.c \
-	toxtcp_test/sim/liar.h \
-	toxtcp_test/sim/liar_private.h \
-	toxtcp_test/sim/liar_relay.c \
-	toxtcp_test/sim/liar_vices.c \
 	toxtcp_test/sim/network.c \
 	toxtcp_test/sim/network.h \
 	toxtcp_test/sim/network_private.h \

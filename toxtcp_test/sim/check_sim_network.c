@@ -1,10 +1,9 @@
-/* The simulator's own parts: dice, events, histogram, pipes, and its network with a client and a relay in it.
+/* The simulator's own parts: dice, events, pipes, and its network with a client and a relay in it.
  * SPDX-License-Identifier: ISC */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../apps/common/histogram.h"
 #include "sim/dice.h"
 #include "sim/events.h"
 #include "sim/network.h"
@@ -44,48 +43,6 @@ START_TEST(dice_of_a_purpose)
     ck_assert_uint_eq(first, dice_next(&b));
     ck_assert_uint_ne(first, dice_next(&c));
     ck_assert_uint_ne(first, dice_next(&d));
-}
-END_TEST
-
-/* --- Histogram --- */
-
-START_TEST(histogram_is_exact_to_a_percent)
-{
-    static struct histogram histogram;
-
-    for (uint64_t value = 1; value < (uint64_t)1 << HISTOGRAM_POWERS; value = value * 21 / 20 + 1) {
-        histogram_clear(&histogram);
-        /* One above, so that what is told is the bucket's own value. */
-        histogram_add(&histogram, value);
-        histogram_add(&histogram, value * 2);
-        histogram_add(&histogram, value / 2);
-        const uint64_t told = histogram_quantile(&histogram, 600);
-        const uint64_t distance = told > value ? told - value : value - told;
-        ck_assert_uint_le(distance * 100, value);
-    }
-}
-END_TEST
-
-START_TEST(histogram_quantiles)
-{
-    static struct histogram histogram;
-    static struct histogram other;
-
-    histogram_clear(&histogram);
-    histogram_clear(&other);
-    ck_assert_uint_eq(histogram_quantile(&histogram, 500), 0);
-    for (uint64_t value = 1; value <= 100; value++) {
-        histogram_add(value % 2 ? &histogram : &other, value);
-    }
-    histogram_merge(&histogram, &other);
-    ck_assert_uint_eq(histogram.count, 100);
-    ck_assert_uint_eq(histogram.sum, 5050);
-    ck_assert_uint_eq(histogram_quantile(&histogram, 0), 1);
-    ck_assert_uint_eq(histogram_quantile(&histogram, 500), 50);
-    ck_assert_uint_eq(histogram_quantile(&histogram, 990), 99);
-    ck_assert_uint_eq(histogram_quantile(&histogram, 1000), 100);
-    histogram_add(&histogram, UINT64_MAX);
-    ck_assert_uint_eq(histogram_quantile(&histogram, 1000), UINT64_MAX);
 }
 END_TEST
 
@@ -561,8 +518,6 @@ static void add_parts(Suite *suite)
 
     tcase_add_test(parts, dice_stay_within);
     tcase_add_test(parts, dice_of_a_purpose);
-    tcase_add_test(parts, histogram_is_exact_to_a_percent);
-    tcase_add_test(parts, histogram_quantiles);
     tcase_add_test(parts, pipe_takes_its_time);
     tcase_add_test(parts, pipe_keeps_the_order);
     tcase_add_test(parts, pipe_holds_back);

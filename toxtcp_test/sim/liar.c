@@ -248,7 +248,8 @@ struct toxtcp_link *liar_accept(struct liar *liar, uint64_t now_ms)
         client->due[TIMER_CONFIRM] = now_ms + WIRE_CONFIRM_TIMEOUT_MS;
     }
     link_init(&client->link, liar->env, liar->driver, &owner, LINK_SHAKING);
-    link_set_bounds(&client->link, OUTPUT_MAX, OUTPUT_MAX);
+    const uint32_t output_max = liar->config.output_max ? liar->config.output_max : OUTPUT_MAX;
+    link_set_bounds(&client->link, output_max, output_max);
     DL_APPEND(liar->clients, client);
     return &client->link;
 }

@@ -32,6 +32,17 @@ enum liar_vice {
     LIAR_RUBBISH = 1 << 10
 };
 
+struct box_plain;
+struct liar_client;
+
+/* Takes over what a liar has received from one client for another, and is ready to be passed on: a plaintext as `to`
+ * should get it. Neither client is the carrier's to keep. */
+struct liar_carrier {
+    void *user;
+    void (*carry)(void *user, const struct liar_client *from, const struct liar_client *to,
+                  const struct box_plain *plain, size_t len);
+};
+
 /* A number that its vice needs and that is 0 makes the vice do nothing. */
 struct liar_config {
     uint32_t vices;
@@ -40,6 +51,8 @@ struct liar_config {
     uint32_t delay_ms;
     uint32_t flood_per_s;
     uint32_t mischief_ms; /* mean time between two acts of LIAR_UNASKED, LIAR_RUBBISH for a client */
+    uint32_t output_max;  /* bytes that may wait for a client, twice that if they are no data; 0: 64 KiB */
+    const struct liar_carrier *carrier; /* of data and OOB, past LIAR_LOSES and LIAR_DELAYS; NULL: the liar itself */
 };
 
 /* For traces: "drops-data|ghosts", "honest". Into `text`, cut to `size`. */

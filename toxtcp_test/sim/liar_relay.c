@@ -250,6 +250,17 @@ static bool loses(const struct liar *liar)
     return liar_has(liar, LIAR_LOSES) && liar_happens(liar, liar->config.lose_one_in);
 }
 
+static void pass_or_carry(struct liar_client *from, struct liar_client *to, struct box_plain *plain, size_t len)
+{
+    const struct liar_carrier *carrier = from->liar->config.carrier;
+
+    if (carrier) {
+        carrier->carry(carrier->user, from, to, plain, len);
+    } else {
+        (void)transmit(to, plain, len, false);
+    }
+}
+
 static void on_data(struct liar_client *client, struct box_plain *plain, size_t len)
 {
     const struct liar *liar = client->liar;
@@ -263,7 +274,7 @@ static void on_data(struct liar_client *client, struct box_plain *plain, size_t 
     /* An id that is none would make a packet of another kind of it. */
     if (back && back->id >= WIRE_ID_MIN) {
         plain->bytes[0] = back->id;
-        (void)transmit(peer, plain, len, false);
+        pass_or_carry(client, peer, plain, len);
     }
 }
 
@@ -278,7 +289,7 @@ static void on_oob(struct liar_client *client, const struct toxtcp_public_key *r
     }
     plain->bytes[0] = WIRE_OOB_RECV;
     memcpy(plain->bytes + 1, client->key.bytes, WIRE_KEY_SIZE);
-    (void)transmit(receiver, plain, len, false);
+    pass_or_carry(client, receiver, plain, len);
 }
 
 static void on_pong(struct liar_client *client, const uint8_t *ping_id)
