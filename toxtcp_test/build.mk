@@ -125,6 +125,7 @@ check_LTLIBRARIES += toxtcp_test/libsupport.la
 toxtcp_test_libsupport_la_SOURCES = \
 	toxtcp_test/support/client_bed.c \
 	toxtcp_test/support/client_bed.h \
+	toxtcp_test/support/command_line.h \
 	toxtcp_test/support/net.c \
 	toxtcp_test/support/net.h \
 	toxtcp_test/support/net_env.c \

@@ -1,6 +1,5 @@
 /* Tests of the command line of toxtcp-probe. SPDX-License-Identifier: ISC */
 #include <check.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,46 +7,23 @@
 
 #include "../apps/probe/options.h"
 #include "../apps/probe/round.h"
+#include "support/command_line.h"
 
 #define KEY "000102030405060708090A0B0C0D0E0F101112131415161718191a1b1c1d1e1f"
 #define OTHER_KEY "100102030405060708090A0B0C0D0E0F101112131415161718191a1b1c1d1e1f"
 #define RELAY "127.0.0.1:33445:" KEY
-
-enum { ARGUMENTS_MAX = 40 };
 
 static struct probe_options options;
 static struct problem problem;
 
 static int read_options(const char *const *arguments)
 {
-    static char texts[ARGUMENTS_MAX][200];
-    char *copies[ARGUMENTS_MAX + 1] = {texts[0]};
-    int count = 1;
+    static struct command_line line;
 
-    strcpy(texts[0], "toxtcp-probe");
-    for (; arguments[count - 1] != NULL; count++) {
-        ck_assert_int_lt(count, ARGUMENTS_MAX);
-        ck_assert_uint_lt(strlen(arguments[count - 1]), sizeof texts[0]);
-        strcpy(texts[count], arguments[count - 1]);
-        copies[count] = texts[count];
-    }
-    optind = 0; /* getopt's word for a new command line */
+    command_line_set(&line, "toxtcp-probe", arguments);
     options_free(&options);
-    return options_read(count, copies, &options, &problem);
+    return options_read(line.count, line.arguments, &options, &problem);
 }
-
-#define TAKEN(...)                                                                                                     \
-    do {                                                                                                               \
-        const char *const arguments[] = {__VA_ARGS__, NULL};                                                           \
-        ck_assert_msg(read_options(arguments) == 0, "%s", problem.text);                                               \
-    } while (0)
-
-#define REFUSED(why, ...)                                                                                              \
-    do {                                                                                                               \
-        const char *const arguments[] = {__VA_ARGS__, NULL};                                                           \
-        ck_assert_int_eq(read_options(arguments), -1);                                                                 \
-        ck_assert_msg(strstr(problem.text, why) != NULL, "said \"%s\", not \"%s\"", problem.text, why);                \
-    } while (0)
 
 START_TEST(defaults)
 {

@@ -1,51 +1,26 @@
 /* Tests of the command line of toxtcp-stress. SPDX-License-Identifier: ISC */
 #include <check.h>
-#include <getopt.h>
 #include <string.h>
 
 #include "../apps/stress/engine.h"
 #include "../apps/stress/options.h"
+#include "support/command_line.h"
 
 #define KEY "000102030405060708090A0B0C0D0E0F101112131415161718191a1b1c1d1e1f"
 #define OTHER_KEY "202122232425262728292A2B2C2D2E2F303132333435363738393a3b3c3d3e3f"
 #define RELAY "--relay", "127.0.0.1:33445:" KEY
-
-enum { ARGUMENTS_MAX = 40 };
 
 static struct stress_options options;
 static struct problem problem;
 
 static int read_options(const char *const *arguments)
 {
-    static char texts[ARGUMENTS_MAX][200];
-    char *copies[ARGUMENTS_MAX + 1] = {texts[0]};
-    int count = 1;
+    static struct command_line line;
 
-    strcpy(texts[0], "toxtcp-stress");
-    for (; arguments[count - 1] != NULL; count++) {
-        ck_assert_int_lt(count, ARGUMENTS_MAX);
-        ck_assert_uint_lt(strlen(arguments[count - 1]), sizeof texts[0]);
-        strcpy(texts[count], arguments[count - 1]);
-        copies[count] = texts[count];
-    }
-    optind = 0; /* getopt's word for a new command line */
-    opterr = 0;
+    command_line_set(&line, "toxtcp-stress", arguments);
     options_free(&options);
-    return options_read(count, copies, &options, &problem);
+    return options_read(line.count, line.arguments, &options, &problem);
 }
-
-#define TAKEN(...)                                                                                                     \
-    do {                                                                                                               \
-        const char *const arguments[] = {__VA_ARGS__, NULL};                                                           \
-        ck_assert_msg(read_options(arguments) == 0, "%s", problem.text);                                               \
-    } while (0)
-
-#define REFUSED(why, ...)                                                                                              \
-    do {                                                                                                               \
-        const char *const arguments[] = {__VA_ARGS__, NULL};                                                           \
-        ck_assert_int_eq(read_options(arguments), -1);                                                                 \
-        ck_assert_msg(strstr(problem.text, why) != NULL, "said \"%s\", not \"%s\"", problem.text, why);                \
-    } while (0)
 
 START_TEST(defaults)
 {
