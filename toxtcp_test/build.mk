@@ -99,6 +99,8 @@ toxtcp_test_libnetns_la_SOURCES = \
 	toxtcp_test/netns/process.h \
 	toxtcp_test/netns/relay.c \
 	toxtcp_test/netns/relay.h \
+	toxtcp_test/netns/space.c \
+	toxtcp_test/netns/space.h \
 	toxtcp_test/netns/star.c \
 	toxtcp_test/netns/star.h \
 	toxtcp_test/netns/world.c \
@@ -107,6 +109,40 @@ check_PROGRAMS += toxtcp_test/bench/bench_failover
 toxtcp_test_bench_bench_failover_LDADD = \
 	toxtcp_test/libbench.la toxtcp_test/libnetns.la toxtcp_test/libinterop.la $(ev_test_libs)
 TESTS += toxtcp_test/bench/failover.sh
+
+# Namespaces with a network between them that delays and loses packets.
+check_LTLIBRARIES += toxtcp_test/libemulator.la
+toxtcp_test_libemulator_la_SOURCES = \
+	toxtcp_test/emulator/capture.c \
+	toxtcp_test/emulator/capture.h \
+	toxtcp_test/emulator/command.c \
+	toxtcp_test/emulator/command.h \
+	toxtcp_test/emulator/emulator.c \
+	toxtcp_test/emulator/emulator.h \
+	toxtcp_test/emulator/hub.c \
+	toxtcp_test/emulator/hub.h \
+	toxtcp_test/emulator/lane.c \
+	toxtcp_test/emulator/lane.h \
+	toxtcp_test/emulator/pcap.c \
+	toxtcp_test/emulator/pcap.h \
+	toxtcp_test/emulator/segment.c \
+	toxtcp_test/emulator/segment.h \
+	toxtcp_test/emulator/tally.c \
+	toxtcp_test/emulator/tally.h
+emulator_libs = toxtcp_test/libemulator.la toxtcp_test/libnetns.la $(ev_test_libs)
+emulator_tests = \
+	toxtcp_test/emulator/check_emulator \
+	toxtcp_test/emulator/check_path
+check_PROGRAMS += $(emulator_tests) toxtcp_test/emulator/path_emulator
+TESTS += $(emulator_tests)
+toxtcp_test_emulator_check_emulator_SOURCES = \
+	toxtcp_test/emulator/check_emulator.c \
+	toxtcp_test/emulator/check_emulator.h \
+	toxtcp_test/emulator/check_emulator_hub.c \
+	toxtcp_test/emulator/check_emulator_lane.c
+toxtcp_test_emulator_check_emulator_LDADD = $(emulator_libs)
+toxtcp_test_emulator_check_path_LDADD = $(emulator_libs)
+toxtcp_test_emulator_path_emulator_LDADD = $(emulator_libs)
 endif
 
 TESTS += \

@@ -255,7 +255,7 @@ static void catch_signals(void)
 {
     const struct sigaction action = {.sa_handler = on_signal};
 
-    star_need(sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0, "sigaction");
+    space_need(sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0, "sigaction");
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
@@ -268,9 +268,9 @@ int main(int count, char **arguments)
         return 2;
     }
     catch_signals();
-    star_leave_machine();
+    space_leave_machine();
     outcomes = mmap(NULL, PLAYS * sizeof *outcomes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    star_need(outcomes != MAP_FAILED, "mmap");
+    space_need(outcomes != MAP_FAILED, "mmap");
     start_worlds(&options);
     if (!wait_for_worlds()) {
         return stopped != 0 ? 128 + stopped : EXIT_FAILURE;

@@ -11,7 +11,7 @@
 
 #include "netns/process.h"
 #include "netns/relay.h"
-#include "netns/star.h"
+#include "netns/space.h"
 
 enum { STREAMS_MAX = 16, CHUNK_SIZE = 4096 };
 
@@ -38,7 +38,7 @@ static int new_socket(void)
 {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    star_need(fd >= 0, "socket");
+    space_need(fd >= 0, "socket");
     return fd;
 }
 
@@ -54,8 +54,8 @@ static int listen_at(uint16_t port)
     const struct sockaddr_in address = socket_address(INADDR_ANY, port);
     const int fd = new_socket();
 
-    star_need(bind(fd, (const struct sockaddr *)&address, sizeof address) == 0, "bind");
-    star_need(listen(fd, STREAMS_MAX) == 0, "listen");
+    space_need(bind(fd, (const struct sockaddr *)&address, sizeof address) == 0, "bind");
+    space_need(listen(fd, STREAMS_MAX) == 0, "listen");
     return fd;
 }
 
@@ -63,7 +63,7 @@ static void be_quick(int fd)
 {
     const int one = 1;
 
-    star_need(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0, "TCP_NODELAY");
+    space_need(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0, "TCP_NODELAY");
 }
 
 static struct stream *unused_stream(void)
@@ -73,7 +73,7 @@ static struct stream *unused_stream(void)
             return &streams[i];
         }
     }
-    star_fail("too many streams through a forwarder");
+    space_fail("too many streams through a forwarder");
 }
 
 static void accept_stream(int listener, uint16_t relay_port)
@@ -84,9 +84,9 @@ static void accept_stream(int listener, uint16_t relay_port)
     memset(stream, 0, sizeof *stream);
     stream->used = true;
     stream->fds[0] = accept(listener, NULL, NULL);
-    star_need(stream->fds[0] >= 0, "accept");
+    space_need(stream->fds[0] >= 0, "accept");
     stream->fds[1] = new_socket();
-    star_need(connect(stream->fds[1], (const struct sockaddr *)&relay, sizeof relay) == 0, "connect");
+    space_need(connect(stream->fds[1], (const struct sockaddr *)&relay, sizeof relay) == 0, "connect");
     for (int side = 0; side < 2; side++) {
         be_quick(stream->fds[side]);
         stream->tail[side] = &stream->held[side];
@@ -97,7 +97,7 @@ static void take(struct stream *stream, int side, uint64_t due_us)
 {
     struct chunk *chunk = malloc(sizeof *chunk);
 
-    star_need(chunk != NULL, "malloc");
+    space_need(chunk != NULL, "malloc");
     const ssize_t len = recv(stream->fds[side], chunk->bytes, sizeof chunk->bytes, 0);
     chunk->next = NULL;
     chunk->due_us = due_us;

@@ -34,7 +34,7 @@ static struct {
 static void need_ok(int error, const char *what)
 {
     if (error != TOXTCP_OK) {
-        star_fail("%s: %s", what, toxtcp_strerror(error));
+        space_fail("%s: %s", what, toxtcp_strerror(error));
     }
 }
 
@@ -42,7 +42,7 @@ static void need_ok(int error, const char *what)
 static void send_report(struct peer_report *report)
 {
     report->at_us = process_now_us();
-    star_need(write(self.reports, report, sizeof *report) == (ssize_t)sizeof *report, "report");
+    space_need(write(self.reports, report, sizeof *report) == (ssize_t)sizeof *report, "report");
 }
 
 static uint8_t index_of(struct toxtcp_relay relay)
@@ -52,7 +52,7 @@ static uint8_t index_of(struct toxtcp_relay relay)
             return i;
         }
     }
-    star_fail("a relay that nobody added");
+    space_fail("a relay that nobody added");
 }
 
 /* --- Packets --- */
@@ -91,7 +91,7 @@ static void on_data(void *user, struct toxtcp_peer peer, void *peer_user, struct
     } else if (len == sizeof(uint32_t)) {
         hear_acknowledgement(data);
     } else {
-        star_fail("a packet of %zu bytes arrives", len);
+        space_fail("a packet of %zu bytes arrives", len);
     }
 }
 
@@ -217,7 +217,7 @@ pid_t peer_start(int name_space, const struct peer_setup *setup, int *reports)
 {
     int ends[2];
 
-    star_need(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
+    space_need(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
     const pid_t pid = process_fork(name_space);
     if (pid == 0) {
         live(setup, ends[1]);

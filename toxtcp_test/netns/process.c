@@ -1,4 +1,4 @@
-/* Processes that live in a namespace of a star and die with the process that made them. SPDX-License-Identifier: ISC */
+/* Processes that live in a namespace of a test and die with the process that made them. SPDX-License-Identifier: ISC */
 #include "netns/process.h"
 
 #include <errno.h>
@@ -9,14 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "netns/star.h"
+#include "netns/space.h"
 
 pid_t process_fork(int name_space)
 {
     const pid_t parent = getpid();
     const pid_t pid = fork();
 
-    star_need(pid >= 0, "fork");
+    space_need(pid >= 0, "fork");
     if (pid != 0) {
         return pid;
     }
@@ -26,7 +26,7 @@ pid_t process_fork(int name_space)
         _exit(1);
     }
     if (name_space >= 0) {
-        star_enter(name_space);
+        space_enter(name_space);
     }
     return 0;
 }
@@ -44,12 +44,12 @@ void process_end(pid_t *pid)
 
 void process_gate_open(struct process_gate *gate)
 {
-    star_need(pipe2(gate->ends, O_CLOEXEC) == 0, "pipe");
+    space_need(pipe2(gate->ends, O_CLOEXEC) == 0, "pipe");
 }
 
 void process_gate_pass(struct process_gate *gate)
 {
-    star_need(write(gate->ends[1], "", 1) == 1, "pipe");
+    space_need(write(gate->ends[1], "", 1) == 1, "pipe");
 }
 
 void process_gate_wait(struct process_gate *gate, const char *what)
@@ -63,7 +63,7 @@ void process_gate_wait(struct process_gate *gate, const char *what)
     } while (len < 0 && errno == EINTR);
     (void)close(gate->ends[0]);
     if (len != 1) {
-        star_fail("%s does not start", what);
+        space_fail("%s does not start", what);
     }
 }
 
@@ -71,6 +71,6 @@ uint64_t process_now_us(void)
 {
     struct timespec time;
 
-    star_need(clock_gettime(CLOCK_MONOTONIC, &time) == 0, "clock_gettime");
+    space_need(clock_gettime(CLOCK_MONOTONIC, &time) == 0, "clock_gettime");
     return (uint64_t)time.tv_sec * 1000000U + (uint64_t)time.tv_nsec / 1000U;
 }

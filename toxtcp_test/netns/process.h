@@ -1,4 +1,4 @@
-/* Processes that live in a namespace of a star and die with the process that made them. SPDX-License-Identifier: ISC */
+/* Processes that live in a namespace of a test and die with the process that made them. SPDX-License-Identifier: ISC */
 #ifndef TEST_NETNS_PROCESS_H
 #define TEST_NETNS_PROCESS_H
 

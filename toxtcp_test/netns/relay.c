@@ -9,12 +9,12 @@
 #include <toxtcp/toxtcp.h>
 
 #include "netns/process.h"
-#include "netns/star.h"
+#include "netns/space.h"
 
 static void need_ok(int error, const char *what)
 {
     if (error != TOXTCP_OK) {
-        star_fail("%s: %s", what, toxtcp_strerror(error));
+        space_fail("%s: %s", what, toxtcp_strerror(error));
     }
 }
 

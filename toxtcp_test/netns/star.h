@@ -11,6 +11,8 @@
 
 #include <toxtcp/address.h>
 
+#include "netns/space.h"
+
 /* The nodes: the relays come first. */
 enum { STAR_RELAYS = 3, STAR_SENDER = STAR_RELAYS, STAR_RECEIVER, STAR_NODES };
 
@@ -25,19 +27,8 @@ struct star {
     struct star_cuts cuts;
 };
 
-/* Says what is wrong and ends the process with 1. */
-_Noreturn void star_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Fails with errno's text unless it holds. */
-void star_need(bool holds, const char *what);
-
-/* Leaves the machine's network for good, as root or, where that is allowed, as the root of a user namespace. Fails when
- * neither can be had. */
-void star_leave_machine(void);
-
 /* Makes the namespaces and joins them. Fails when `ip` is missing or refuses. This process is in the router then. */
 void star_open(struct star *star);
-/* Moves this process into a namespace of the star. */
-void star_enter(int name_space);
 
 /* The address of a node, which all others reach. */
 struct toxtcp_address star_address(size_t node, uint16_t port);

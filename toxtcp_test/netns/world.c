@@ -94,9 +94,9 @@ static void prepare_end(void)
     const struct sigaction action = {.sa_handler = on_signal};
 
     world.owner = getpid();
-    star_need(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0, "prctl");
-    star_need(sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0, "sigaction");
-    star_need(atexit(clean_up) == 0, "atexit");
+    space_need(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0, "prctl");
+    space_need(sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0, "sigaction");
+    space_need(atexit(clean_up) == 0, "atexit");
 }
 
 /* --- Relays --- */
@@ -106,10 +106,10 @@ static void start_relay(size_t i)
     struct relay *relay = &world.relays[i];
 
     if (world.plan->bootstrapd) {
-        star_enter(world.star.nodes[i]);
+        space_enter(world.star.nodes[i]);
         bootstrapd_prepare(&relay->bootstrapd);
         bootstrapd_start(&relay->bootstrapd);
-        star_enter(world.star.router);
+        space_enter(world.star.router);
         relay->node.address.port = relay->bootstrapd.tcp_port;
         relay->node.public_key = relay->bootstrapd.keys.public_key;
         return;
@@ -160,7 +160,7 @@ static void open_world(const struct world_plan *plan, struct world_outcome *outc
     world.victim = PEER_NO_RELAY;
     world.started_us = process_now_us();
     prepare_end();
-    star_need(toxtcp_env_new(NULL, &env) == TOXTCP_OK, "env");
+    space_need(toxtcp_env_new(NULL, &env) == TOXTCP_OK, "env");
     star_open(&world.star);
     start_relays(env);
     start_peers(env);
@@ -241,7 +241,7 @@ static void read_reports(struct side *side)
             hear_state(side, &report);
         }
     }
-    star_need(len < 0 && (errno == EAGAIN || errno == EINTR), "a peer has ended");
+    space_need(len < 0 && (errno == EAGAIN || errno == EINTR), "a peer has ended");
 }
 
 /* Both peers report every PEER_PACE_MS, so this returns soon. */
@@ -254,7 +254,7 @@ static void turn(void)
     }
     (void)poll(entries, 2, -1);
     if (stopped != 0) {
-        star_fail("stopped by a signal");
+        space_fail("stopped by a signal");
     }
     for (size_t i = 0; i < 2; i++) {
         read_reports(&world.sides[i]);
@@ -268,10 +268,10 @@ static void wait_until_well(uint32_t ms)
     while (!is_well() || !flows() || process_now_us() - world.well_since_us < (uint64_t)ms * 1000) {
         turn();
         if (process_now_us() - begin_us > (uint64_t)PATIENCE_MS * 1000) {
-            star_fail("not well within %d ms: of relays 7 the sender has %d connected, %d online, %d silent; the "
-                      "receiver %d, %d, %d",
-                      PATIENCE_MS, world.sides[0].now.connected, world.sides[0].now.online, world.sides[0].now.silent,
-                      world.sides[1].now.connected, world.sides[1].now.online, world.sides[1].now.silent);
+            space_fail("not well within %d ms: of relays 7 the sender has %d connected, %d online, %d silent; the "
+                       "receiver %d, %d, %d",
+                       PATIENCE_MS, world.sides[0].now.connected, world.sides[0].now.online, world.sides[0].now.silent,
+                       world.sides[1].now.connected, world.sides[1].now.online, world.sides[1].now.silent);
         }
     }
 }
@@ -307,7 +307,7 @@ static void break_relay(size_t victim)
 
     star_set_cuts(&world.star, &cuts);
     if (world.plan->fault == FAULT_STOP) {
-        star_need(kill(world.relays[victim].pid, SIGSTOP) == 0, "SIGSTOP");
+        space_need(kill(world.relays[victim].pid, SIGSTOP) == 0, "SIGSTOP");
     } else if (world.plan->fault == FAULT_KILL) {
         process_end(&world.relays[victim].pid);
     }
@@ -319,7 +319,7 @@ static void heal_relay(size_t victim)
 
     star_set_cuts(&world.star, &none);
     if (world.plan->fault == FAULT_STOP) {
-        star_need(kill(world.relays[victim].pid, SIGCONT) == 0, "SIGCONT");
+        space_need(kill(world.relays[victim].pid, SIGCONT) == 0, "SIGCONT");
     } else if (world.plan->fault == FAULT_KILL) {
         start_relay(victim);
     }
@@ -337,7 +337,7 @@ static void play_round(void)
     while (world.gap_us == 0) {
         turn();
         if (process_now_us() - world.broken_us > (uint64_t)PATIENCE_MS * 1000) {
-            star_fail("no packet came through another relay within %d ms", PATIENCE_MS);
+            space_fail("no packet came through another relay within %d ms", PATIENCE_MS);
         }
     }
     world.outcome->noise += star_noise(&world.star, victim) - noise;
