@@ -20,8 +20,12 @@ apps_libcommon_la_SOURCES = \
 	apps/common/histogram.h \
 	apps/common/keys_file.c \
 	apps/common/keys_file.h \
+	apps/common/option_problem.c \
+	apps/common/option_problem.h \
 	apps/common/problem.c \
 	apps/common/problem.h \
+	apps/common/proxy_text.c \
+	apps/common/proxy_text.h \
 	apps/common/relay_list.c \
 	apps/common/relay_list.h
 

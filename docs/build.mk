@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	docs/operating.md \
 	docs/protocol.md \
 	docs/simulation.md \
+	docs/sockets.md \
 	docs/status-page.png \
 	docs/symbols-ev.txt \
 	docs/symbols.txt \

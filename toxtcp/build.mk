@@ -12,6 +12,7 @@ core_headers = \
 	toxtcp/include/toxtcp/key.h \
 	toxtcp/include/toxtcp/limits.h \
 	toxtcp/include/toxtcp/link.h \
+	toxtcp/include/toxtcp/proxy.h \
 	toxtcp/include/toxtcp/server.h \
 	toxtcp/include/toxtcp/toxtcp.h \
 	toxtcp/include/toxtcp/visibility.h
@@ -41,6 +42,7 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/connections.c \
 	toxtcp/connections_check.c \
 	toxtcp/connections_private.h \
+	toxtcp/endpoint.h \
 	toxtcp/env.c \
 	toxtcp/env.h \
 	toxtcp/error.c \
@@ -58,6 +60,11 @@ toxtcp_libcore_la_SOURCES = \
 	toxtcp/packet.h \
 	toxtcp/peer_paths.c \
 	toxtcp/peers.c \
+	toxtcp/proxy.c \
+	toxtcp/proxy.h \
+	toxtcp/proxy_http.c \
+	toxtcp/proxy_private.h \
+	toxtcp/proxy_socks5.c \
 	toxtcp/rate.c \
 	toxtcp/rate.h \
 	toxtcp/relay_calls.c \

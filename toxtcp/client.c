@@ -96,8 +96,10 @@ int toxtcp_client_new(struct toxtcp_env *env, const struct toxtcp_driver *driver
                       const struct toxtcp_public_key *relay_key, const struct toxtcp_client_callbacks *callbacks,
                       void *user, uint64_t now_ms, struct toxtcp_client **client)
 {
+    if (config && config->proxy && proxy_judge(config->proxy)) {
+        return TOXTCP_ERR_INVALID;
+    }
     struct toxtcp_client *made = env_alloc(env, sizeof *made);
-
     if (!made) {
         return TOXTCP_ERR_NO_MEMORY;
     }
@@ -127,6 +129,26 @@ struct toxtcp_link *toxtcp_client_link(struct toxtcp_client *client)
     return &client->link;
 }
 
+int toxtcp_client_dial(struct toxtcp_client *client, const struct toxtcp_endpoint *endpoint)
+{
+    struct toxtcp_link *link = &client->link;
+    const struct toxtcp_driver *driver = link->driver;
+    const struct toxtcp_proxy *proxy = client->config.proxy;
+
+    assert(link->state == LINK_DIALLING);
+    if (!proxy) {
+        return driver->dial(driver->user, link, endpoint);
+    }
+    int error = proxy_judge_target(endpoint);
+    if (!error) {
+        error = link_use_proxy(link, proxy, endpoint);
+    }
+    if (!error) {
+        error = driver->dial(driver->user, link, &proxy->endpoint);
+    }
+    return link_error(link, error);
+}
+
 /* --- The link's life --- */
 
 int client_send_control(struct toxtcp_client *client, const struct packet *packet)
@@ -136,18 +158,39 @@ int client_send_control(struct toxtcp_client *client, const struct packet *packe
     return link_send_control(&client->link, &plain, packet_encode(packet, plain.bytes));
 }
 
-static int client_connected(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms)
+/* The request; it may leave before the stream is open. */
+static int client_begin(struct toxtcp_link *link)
 {
     struct toxtcp_client *client = client_of(link);
     const struct dial_keys *dial = client->dial_keys;
+
+    if (client->config.proxy && !link->proxied) {
+        /* Dialled by hand: that stream goes around the proxy. */
+        return TOXTCP_ERR_INVALID;
+    }
     const int error = channel_connect(&link->channel, link->env, &dial->keys, &dial->relay_key);
+
+    if (!error) {
+        drop_dial_keys(client);
+    }
+    return error;
+}
+
+static int client_connected(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms)
+{
+    struct toxtcp_client *client = client_of(link);
 
     if (remote) {
         client->remote = *remote;
     }
-    drop_dial_keys(client);
     client_pulse_begin(client, now_ms);
-    return error;
+    return TOXTCP_OK;
+}
+
+/* The request, or a part of it: its round trip began then. */
+static void client_left_early(struct toxtcp_link *link, uint64_t left_ms)
+{
+    client_pulse_begin(client_of(link), left_ms);
 }
 
 static int client_opened(struct toxtcp_link *link, const struct toxtcp_public_key *remote_key, uint64_t now_ms)
@@ -165,7 +208,8 @@ static int client_opened(struct toxtcp_link *link, const struct toxtcp_public_ke
     if (!error && client->callbacks.connected) {
         client->callbacks.connected(client->user, client);
     }
-    return error;
+    /* In there it may have been freed. */
+    return error || link->state != LINK_OPEN ? error : client_pulse_told(client, now_ms);
 }
 
 static void client_closed(struct toxtcp_link *link, int error, uint64_t now_ms)
@@ -204,7 +248,9 @@ static void client_settled(struct toxtcp_link *link)
 }
 
 static const struct link_owner client_owner = {
+    .begin = client_begin,
     .connected = client_connected,
+    .left_early = client_left_early,
     .opened = client_opened,
     .packet = client_packet,
     .closed = client_closed,
@@ -263,20 +309,29 @@ void toxtcp_client_expire(struct toxtcp_client *client, uint64_t now_ms)
 
 /* --- To look at --- */
 
-void toxtcp_client_get_info(const struct toxtcp_client *client, struct toxtcp_client_info *info)
+void client_describe(const struct toxtcp_client *client, struct toxtcp_client_info *info)
 {
     *info = (struct toxtcp_client_info){
         .connected = client->link.state == LINK_OPEN,
-        .silent = client->pulse.silent,
+        .silent = client_pulse_is_silent(client),
         .rtt_ms = client->pulse.measured ? client->pulse.rtt_ms : UINT32_MAX,
         .route_count = client->routes.count,
-        .output_len = (uint32_t)buffer_len(&client->link.channel.out),
+        .output_len = (uint32_t)link_waiting(&client->link),
         .remote = client->remote,
         .connected_at_ms = client->connected_at_ms,
         .received_at_ms = client->link.received_at_ms,
         .packets_sent = client->link.packets_sent,
         .packets_received = client->link.packets_received,
     };
+}
+
+void toxtcp_client_get_info(const struct toxtcp_client *client, struct toxtcp_client_info *info)
+{
+    /* A driver that is asked changes nothing of the link. */
+    struct toxtcp_link *link = &((struct toxtcp_client *)(uintptr_t)client)->link;
+
+    client_describe(client, info);
+    info->path_known = link_path(link, &info->path);
 }
 
 static void check_route(const struct toxtcp_client *client, const struct route *route)
@@ -301,6 +356,6 @@ void toxtcp_client_check(const struct toxtcp_client *client)
          route = routes_next(&client->routes, route)) {
         check_route(client, route);
     }
-    assert((client->dial_keys != NULL) == (client->link.state == LINK_DIALLING));
+    assert((client->dial_keys != NULL) == (client->link.state < LINK_SHAKING && !client->link.channel.handshake));
     assert((client->link.state == LINK_OPEN) <= (client->connected_at_ms != TOXTCP_NEVER));
 }

@@ -16,7 +16,7 @@
 #include "routes.h"
 #include "wire.h"
 
-/* What is needed until the stream is open. Secret. */
+/* What is needed until the handshake begins. Secret. */
 struct dial_keys {
     struct toxtcp_key_pair keys;
     struct toxtcp_public_key relay_key;
@@ -29,6 +29,7 @@ struct pulse {
     uint64_t pong_deadline_ms; /* TOXTCP_NEVER: no ping is out */
     uint64_t patient_from_ms;  /* of a ping that is out: silence is counted from here on at the earliest */
     uint64_t unheard_from_ms;  /* while `unheard`: since when; TOXTCP_NEVER until a time was told */
+    uint64_t look_again_ms;    /* not before: the system was asked what becomes of what was sent */
     uint64_t flood_from_ms;    /* when `flood_count` began */
     uint32_t flood_count;      /* pings of the relay's since then */
     uint32_t rtt_ms;           /* smoothed; UINT32_MAX when not known */
@@ -41,7 +42,8 @@ struct pulse {
     bool hurried;     /* by toxtcp_client_hurry(): the pong is wanted soon */
     bool late_pong;   /* the last one came when the relay counted as silent, or should have */
     bool late_once;   /* this pong was given another second */
-    bool silent;
+    bool late;        /* with the pong of the ping that is out */
+    bool stalled;     /* the system sends again and again, and nothing is acknowledged */
 };
 
 struct toxtcp_client {
@@ -49,7 +51,7 @@ struct toxtcp_client {
     struct toxtcp_client_config config;
     struct toxtcp_client_callbacks callbacks;
     void *user;
-    struct dial_keys *dial_keys; /* until the stream is open */
+    struct dial_keys *dial_keys; /* until the handshake begins */
     struct toxtcp_public_key own_key;
     struct toxtcp_address remote;
     struct routes routes;
@@ -65,6 +67,9 @@ static inline struct toxtcp_client *client_of(struct toxtcp_link *link)
 {
     return (struct toxtcp_client *)link;
 }
+
+/* All of the client's information but what its driver is asked for. */
+void client_describe(const struct toxtcp_client *client, struct toxtcp_client_info *info);
 
 struct toxtcp_route client_route_handle(const struct route *route);
 enum toxtcp_route_status client_route_status_of(const struct route *route);
@@ -83,6 +88,8 @@ int client_give_up_id(struct toxtcp_client *client, uint8_t id);
 /* The stream is open, and the request is on its way; the handshake is done, and the first ping goes out. */
 void client_pulse_begin(struct toxtcp_client *client, uint64_t now_ms);
 int client_pulse_open(struct toxtcp_client *client, uint64_t now_ms);
+/* The caller was told that it is done: the first ping, if that comes last. */
+int client_pulse_told(struct toxtcp_client *client, uint64_t now_ms);
 /* A packet of the caller's was sealed; the time is known; a packet came. */
 void client_pulse_sent(struct toxtcp_client *client);
 void client_pulse_settled(struct toxtcp_client *client, uint64_t now_ms);
@@ -93,6 +100,8 @@ void client_pulse_pong(struct toxtcp_client *client, const uint8_t ping_id[WIRE_
 /* When client_pulse_expire() is due on an open link, and what it does: pings, and judges. An error ends the link. */
 uint64_t client_pulse_deadline(const struct toxtcp_client *client);
 int client_pulse_expire(struct toxtcp_client *client, uint64_t now_ms);
+/* Late, or stalled. */
+bool client_pulse_is_silent(const struct toxtcp_client *client);
 void client_pulse_check(const struct toxtcp_client *client);
 
 /* --- client_receive.c --- */

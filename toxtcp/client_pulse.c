@@ -3,7 +3,11 @@
  * What is heard of a relay proves that it lives, whatever it is. While nothing is sent to it for the caller its own
  * pings are proof enough. When something is, a silence that follows is broken by a ping of ours (`quiet_ms`); and when
  * its pong is late, measured by the round trips so far, the relay counts as silent: others are better used until it is
- * heard again. Whether it is dead shows later, when the pong is missed for good. */
+ * heard again. Whether it is dead shows later, when the pong is missed for good.
+ *
+ * What was sent may also be known to be stuck before a pong can be late: the driver's system sends it again, and again,
+ * and nothing is acknowledged. It is asked only while the relay owes us a sign of life, since asking is a system call.
+ * That what was sent is acknowledged proves the way alone: a process may hang, and the pong still be late. */
 #include <assert.h>
 #include <string.h>
 
@@ -13,10 +17,18 @@
 enum {
     /* Called later than so after a deadline, the process was suspended: what the relay said may not be read yet. */
     LATE_MS = 1000,
-    /* Over its round trip and four times the deviation of that, a relay may take so much longer to answer. */
+    /* Over what the way takes, by its round trip and four times the deviation of that, a relay may take so much longer
+     * to answer. */
     PATIENCE_MS = 1000,
     /* After another network: a relay that has said nothing for so long is dialled anew. */
     HURRY_MS = 3000,
+    /* The system is asked again after so long, or after the round trip, in which the pong is better waited for. */
+    LOOK_MS = 250,
+    /* A way that swallows everything: so many times sent again in a row, and nothing acknowledged for so long as a pong
+     * would be waited for, but from the first sending that was not answered on, and by the system's round trips. By
+     * losses of a few percent, that comes less than once in ten thousand packets. A round trip that grows by less than
+     * our patience within one packet makes the system send again, too, but an acknowledgement comes in that time. */
+    STALLED_RETRANSMITS = 2,
     /* In which the relay's own pings are counted. */
     FLOOD_MS = 30000
 };
@@ -28,9 +40,16 @@ static bool is_ping_out(const struct pulse *pulse)
 
 /* --- Round trips --- */
 
-static uint64_t patience_ms(const struct pulse *pulse)
+/* A ping may wait for two round trips before it leaves: the system has little under way after less was sent for a
+ * while, and sends more only when that is acknowledged. */
+static uint64_t patience_ms(uint64_t rtt_ms, uint64_t rtt_var_ms)
 {
-    return pulse->rtt_ms + 4 * (uint64_t)pulse->rtt_var_ms + PATIENCE_MS;
+    return 3 * rtt_ms + 4 * rtt_var_ms + PATIENCE_MS;
+}
+
+static uint64_t pong_patience_ms(const struct pulse *pulse)
+{
+    return patience_ms(pulse->rtt_ms, pulse->rtt_var_ms);
 }
 
 static void begin_measuring(struct pulse *pulse, uint32_t sample_ms)
@@ -43,7 +62,7 @@ static void begin_measuring(struct pulse *pulse, uint32_t sample_ms)
  * again the way has become that slow. */
 static bool is_outlier(struct pulse *pulse, uint32_t sample_ms)
 {
-    const bool late = sample_ms > patience_ms(pulse);
+    const bool late = sample_ms > pong_patience_ms(pulse);
     const bool outlier = late && !pulse->late_pong;
 
     pulse->late_pong = late;
@@ -106,7 +125,12 @@ int client_pulse_open(struct toxtcp_client *client, uint64_t now_ms)
 {
     /* The relay has answered a request: that was a round trip. */
     begin_measuring(&client->pulse, since(client->pulse.ping_sent_at_ms, now_ms));
-    return send_ping(client, now_ms);
+    return client->config.ping_last ? TOXTCP_OK : send_ping(client, now_ms);
+}
+
+int client_pulse_told(struct toxtcp_client *client, uint64_t now_ms)
+{
+    return client->config.ping_last ? send_ping(client, now_ms) : TOXTCP_OK;
 }
 
 int toxtcp_client_ping(struct toxtcp_client *client)
@@ -158,20 +182,26 @@ void client_pulse_settled(struct toxtcp_client *client, uint64_t now_ms)
     }
 }
 
-static void set_silent(struct toxtcp_client *client, bool silent)
+bool client_pulse_is_silent(const struct toxtcp_client *client)
 {
-    client->pulse.silent = silent;
-    if (client->callbacks.silent) {
-        client->callbacks.silent(client->user, client, silent);
+    return client->pulse.late || client->pulse.stalled;
+}
+
+static void set_silence(struct toxtcp_client *client, bool late, bool stalled)
+{
+    const bool was_silent = client_pulse_is_silent(client);
+
+    client->pulse.late = late;
+    client->pulse.stalled = stalled;
+    if (client_pulse_is_silent(client) != was_silent && client->callbacks.silent) {
+        client->callbacks.silent(client->user, client, !was_silent);
     }
 }
 
 void client_pulse_heard(struct toxtcp_client *client)
 {
     client->pulse.unheard = false;
-    if (client->pulse.silent) {
-        set_silent(client, false);
-    }
+    set_silence(client, false, false);
 }
 
 int client_pulse_pinged(struct toxtcp_client *client, uint64_t now_ms)
@@ -243,8 +273,20 @@ static uint64_t silent_at(const struct toxtcp_client *client)
     const struct toxtcp_link *link = &client->link;
     const uint64_t alive_ms = later(link->received_at_ms, link->drained_at_ms);
 
-    return client->pulse.silent ? TOXTCP_NEVER
-                                : later(alive_ms, client->pulse.patient_from_ms) + patience_ms(&client->pulse);
+    return client->pulse.late ? TOXTCP_NEVER
+                              : later(alive_ms, client->pulse.patient_from_ms) + pong_patience_ms(&client->pulse);
+}
+
+/* When the system is asked what becomes of what was sent, a ping being out: not before it can know. */
+static uint64_t look_due(const struct toxtcp_client *client)
+{
+    const struct pulse *pulse = &client->pulse;
+
+    if (!pulse->unheard || pulse->unheard_from_ms == TOXTCP_NEVER || client->config.quiet_ms == 0 ||
+        !client->link.driver->path) {
+        return TOXTCP_NEVER;
+    }
+    return later(pulse->unheard_from_ms + PATIENCE_MS, pulse->look_again_ms);
 }
 
 uint64_t client_pulse_deadline(const struct toxtcp_client *client)
@@ -254,7 +296,10 @@ uint64_t client_pulse_deadline(const struct toxtcp_client *client)
     if (pulse->hurried) {
         return 0;
     }
-    return is_ping_out(pulse) ? earlier(pulse->pong_deadline_ms, silent_at(client)) : ping_due(client);
+    if (!is_ping_out(pulse)) {
+        return ping_due(client);
+    }
+    return earlier(earlier(pulse->pong_deadline_ms, silent_at(client)), look_due(client));
 }
 
 /* The network may be another. An answer that was under way comes soon, or not at all. */
@@ -264,8 +309,28 @@ static int hurry(struct toxtcp_client *client, uint64_t now_ms)
     const int error = is_ping_out(pulse) ? TOXTCP_OK : send_ping(client, now_ms);
 
     pulse->hurried = false;
-    pulse->pong_deadline_ms = earlier(pulse->pong_deadline_ms, now_ms + later(HURRY_MS, patience_ms(pulse)));
+    pulse->pong_deadline_ms = earlier(pulse->pong_deadline_ms, now_ms + later(HURRY_MS, pong_patience_ms(pulse)));
     return error;
+}
+
+/* A ping may have waited in the system behind what was sent again there, on a way that has become slower: the system
+ * has measured that before any pong could. It is asked before the relay is called late. */
+static bool is_way_slower(struct toxtcp_client *client, uint64_t now_ms)
+{
+    struct pulse *pulse = &client->pulse;
+    const uint64_t from_ms =
+        later(later(client->link.received_at_ms, client->link.drained_at_ms), pulse->ping_sent_at_ms);
+    struct toxtcp_path path;
+
+    if (client->config.quiet_ms == 0 || !link_path(&client->link, &path)) {
+        return false;
+    }
+    const uint64_t until_ms = from_ms + patience_ms(path.rtt_us / 1000, path.rtt_var_us / 1000);
+    if (now_ms >= until_ms) {
+        return false;
+    }
+    pulse->patient_from_ms = later(pulse->patient_from_ms, until_ms - earlier(until_ms, pong_patience_ms(pulse)));
+    return now_ms < silent_at(client);
 }
 
 static void judge_silence(struct toxtcp_client *client, uint64_t now_ms)
@@ -277,9 +342,37 @@ static void judge_silence(struct toxtcp_client *client, uint64_t now_ms)
     }
     if (now_ms - at_ms > LATE_MS) {
         client->pulse.patient_from_ms = now_ms;
-    } else {
-        set_silent(client, true);
+    } else if (!is_way_slower(client, now_ms)) {
+        set_silence(client, true, client->pulse.stalled);
     }
+}
+
+/* How long it still takes until what was sent in vain is stalled; TOXTCP_NEVER: it was not in vain. Once stalled it
+ * stays so until something is acknowledged. On a line that was idle, the last acknowledgement is older than what was
+ * sent. */
+static uint64_t stalled_in(const struct pulse *pulse, const struct toxtcp_path *path, uint64_t now_ms)
+{
+    const uint64_t waited_ms = earlier(path->unacknowledged_for_ms, since(pulse->unheard_from_ms, now_ms));
+    const uint64_t patience = (path->rtt_us + 4 * (uint64_t)path->rtt_var_us) / 1000 + PATIENCE_MS;
+
+    if (path->retransmits_in_row < STALLED_RETRANSMITS || path->unacknowledged == 0) {
+        return TOXTCP_NEVER;
+    }
+    return pulse->stalled || waited_ms >= patience ? 0 : patience - waited_ms;
+}
+
+static void look(struct toxtcp_client *client, uint64_t now_ms)
+{
+    struct pulse *pulse = &client->pulse;
+    const uint64_t pause_ms = later(LOOK_MS, (uint64_t)pulse->rtt_ms + pulse->rtt_var_ms);
+    struct toxtcp_path path;
+
+    if (now_ms < look_due(client)) {
+        return;
+    }
+    const uint64_t left_ms = link_path(&client->link, &path) ? stalled_in(pulse, &path, now_ms) : TOXTCP_NEVER;
+    pulse->look_again_ms = now_ms + (left_ms == 0 ? pause_ms : earlier(pause_ms, left_ms));
+    set_silence(client, pulse->late, left_ms == 0);
 }
 
 /* The error that ends the link for being late, or 0. */
@@ -305,13 +398,20 @@ int client_pulse_expire(struct toxtcp_client *client, uint64_t now_ms)
     if (pulse->hurried) {
         error = hurry(client, now_ms);
     } else if (!is_ping_out(pulse)) {
-        return now_ms >= ping_due(client) ? send_ping(client, now_ms) : TOXTCP_OK;
+        if (now_ms < ping_due(client)) {
+            return TOXTCP_OK;
+        }
+        error = send_ping(client, now_ms);
     }
     if (!error) {
         error = judge_pong(pulse, now_ms);
     }
     if (!error) {
         judge_silence(client, now_ms);
+    }
+    /* Callbacks may have ended the link. */
+    if (!error && client->link.state == LINK_OPEN) {
+        look(client, now_ms);
     }
     return error;
 }
@@ -322,6 +422,7 @@ void client_pulse_check(const struct toxtcp_client *client)
 
     assert(!pulse->measured || pulse->rtt_ms != UINT32_MAX);
     assert(client->link.state != LINK_OPEN || pulse->rtt_ms != UINT32_MAX);
-    assert(!pulse->silent || client->link.state >= LINK_OPEN);
+    assert(!client_pulse_is_silent(client) || client->link.state >= LINK_OPEN);
+    assert(!pulse->stalled || pulse->unheard);
     (void)pulse;
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "connections_private.h"
+#include "proxy.h"
 #include "wire.h"
 
 enum {
@@ -104,8 +105,10 @@ int toxtcp_connections_new(struct toxtcp_env *env, const struct toxtcp_driver *d
                            struct toxtcp_connections **connections)
 {
     assert(driver->dial);
+    if (config && config->client.proxy && proxy_judge(config->client.proxy)) {
+        return TOXTCP_ERR_INVALID;
+    }
     struct toxtcp_connections *made = env_alloc(env, sizeof *made);
-
     if (!made) {
         return TOXTCP_ERR_NO_MEMORY;
     }

@@ -99,6 +99,7 @@ struct relay {
     struct toxtcp_address address;
     char *host;               /* NULL for a relay by address */
     uint64_t connected_at_ms; /* TOXTCP_NEVER unless it got connected in this attempt */
+    uint64_t dialled_ms;      /* when that was done last */
     uint64_t next_dial_ms;    /* not before; TOXTCP_NEVER while `broken` */
     uint64_t hope_ms;         /* from when on it is retried hard, if that is wanted; TOXTCP_NEVER: from the next dial */
     uint64_t ask_again_ms;    /* when routes that could not be asked for are tried again */
@@ -116,6 +117,9 @@ struct relay {
     bool fresh;   /* owned and never dialled */
     bool onion;   /* marked */
     bool silent;  /* late with an answer */
+    bool redial;  /* at once if it breaks: the network has changed and nothing came since */
+    bool doubted; /* there is a new way: a dial that has been under way for long is begun anew */
+    bool renewed; /* it was, and the new one has all its time */
     bool broken;  /* since the last expire, which knows the time, chooses when to dial again */
     bool crowded; /* a slot found no room among the routes */
     UT_hash_handle hh;
@@ -210,8 +214,8 @@ struct relay *relay_by_key(const struct toxtcp_connections *connections, const s
 /* Makes a relay known, asleep and tied to nobody. Errors: TOXTCP_ERR_FULL, _INVALID, _NO_MEMORY. */
 int relay_make(struct toxtcp_connections *connections, const struct toxtcp_endpoint *endpoint,
                const struct toxtcp_public_key *key, struct relay **relay);
-/* Errors: TOXTCP_ERR_INVALID for an endpoint that cannot be dialled. */
-int relay_judge_endpoint(const struct toxtcp_endpoint *endpoint);
+/* Errors: TOXTCP_ERR_INVALID for an endpoint that cannot be dialled, or not through the proxy. */
+int relay_judge_endpoint(const struct toxtcp_connections *connections, const struct toxtcp_endpoint *endpoint);
 /* Forgets it, whoever is tied to it. */
 void relay_free(struct relay *relay);
 enum toxtcp_relay_state relay_state(const struct relay *relay);

@@ -26,6 +26,8 @@ const char *toxtcp_strerror(int error)
         return "the table is full";
     case TOXTCP_ERR_LIMIT:
         return "refused by a limit";
+    case TOXTCP_ERR_UNSUPPORTED:
+        return "not supported by this system";
     case TOXTCP_ERR_REFUSED:
         return "connection refused: nobody listens there";
     case TOXTCP_ERR_UNREACHABLE:
@@ -54,6 +56,22 @@ const char *toxtcp_strerror(int error)
         return "made room for a newcomer before it was confirmed";
     case TOXTCP_ERR_SHUT_DOWN:
         return "closed on purpose";
+    case TOXTCP_ERR_PROXY_UNREACHABLE:
+        return "the proxy cannot be reached";
+    case TOXTCP_ERR_PROXY_CLOSED:
+        return "the proxy closed the connection without an answer";
+    case TOXTCP_ERR_PROXY_PROTOCOL:
+        return "the proxy answers with something else: it may be a proxy of another kind, or none";
+    case TOXTCP_ERR_PROXY_AUTH:
+        return "the proxy wants a user name and password, or refuses those that it was given";
+    case TOXTCP_ERR_PROXY_FORBIDDEN:
+        return "the proxy's rules forbid it";
+    case TOXTCP_ERR_PROXY_NO_RELAY:
+        return "the proxy cannot reach the relay";
+    case TOXTCP_ERR_PROXY_FAILED:
+        return "the proxy failed, or does not serve such requests";
+    case TOXTCP_ERR_PROXY_TIMED_OUT:
+        return "the proxy did not answer in time: it may be slow to reach the relay, or no proxy";
     default:
         return "unknown error";
     }

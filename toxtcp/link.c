@@ -94,6 +94,8 @@ static void free_channel(struct toxtcp_link *link)
     const size_t old_size = output_size(link);
 
     channel_free(&link->channel, link->env);
+    proxy_free(link->proxy, link->env);
+    link->proxy = NULL;
     note_output(link, old_size);
 }
 
@@ -115,6 +117,7 @@ void link_fail(struct toxtcp_link *link, int error, uint64_t now_ms)
     if (link->state == LINK_CLOSED) {
         return;
     }
+    error = link_error(link, error);
     env_log(link->env, "link closed: %s", toxtcp_strerror(error));
     link_enter(link);
     link_close(link);
@@ -132,19 +135,124 @@ void link_release(struct toxtcp_link *link)
     }
 }
 
+/* --- The beginning --- */
+
+int link_use_proxy(struct toxtcp_link *link, const struct toxtcp_proxy *proxy, const struct toxtcp_endpoint *target)
+{
+    assert(link->state == LINK_DIALLING && !link->proxy && link_waiting(link) == 0);
+    link->proxy = proxy_new(link->env, proxy, target);
+    link->proxied = link->proxy != NULL;
+    return link->proxy ? TOXTCP_OK : TOXTCP_ERR_NO_MEMORY;
+}
+
+/* What an error is before there is a stream to the relay. */
+static int proxy_error(int error, bool dialling)
+{
+    switch (error) {
+    case TOXTCP_ERR_REFUSED:
+    case TOXTCP_ERR_UNREACHABLE:
+    case TOXTCP_ERR_HOST_UNKNOWN:
+        return dialling ? TOXTCP_ERR_PROXY_UNREACHABLE : error;
+    case TOXTCP_ERR_TIMED_OUT:
+        return dialling ? TOXTCP_ERR_PROXY_UNREACHABLE : TOXTCP_ERR_PROXY_TIMED_OUT;
+    case TOXTCP_ERR_CLOSED:
+    case TOXTCP_ERR_RESET:
+        return TOXTCP_ERR_PROXY_CLOSED;
+    case TOXTCP_ERR_NETWORK:
+        /* So a driver may call an end of which it does not know whose it was. */
+        return dialling ? error : TOXTCP_ERR_PROXY_CLOSED;
+    default:
+        return error;
+    }
+}
+
+int link_error(const struct toxtcp_link *link, int error)
+{
+    const bool unanswered = link->state == LINK_SHAKING && link->channel.state == CHANNEL_AWAITS_RESPONSE;
+
+    if (link->proxied && link->state <= LINK_PROXY) {
+        return proxy_error(error, link->state == LINK_DIALLING);
+    }
+    /* A relay that cannot open our request has nothing to say: it closes. So does a proxy that said yes before it tried
+     * to reach the relay, and which of the two it was nobody knows. */
+    const bool over = error == TOXTCP_ERR_CLOSED || error == TOXTCP_ERR_RESET;
+    return over && unanswered && !link->proxied ? TOXTCP_ERR_WRONG_KEY : error;
+}
+
+size_t toxtcp_link_early_output(struct toxtcp_link *link, const uint8_t **bytes)
+{
+    assert(link->busy == 0 && link->state == LINK_DIALLING);
+    const bool secret = link->proxy && !proxy_may_begin_twice(link->proxy);
+    if (secret || (link_waiting(link) == 0 && link->owner->begin(link))) {
+        *bytes = NULL;
+        return 0;
+    }
+    return toxtcp_link_output(link, bytes);
+}
+
+/* The stream to the relay is open. */
+static int begin(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms)
+{
+    int error = TOXTCP_OK;
+
+    link->state = LINK_SHAKING;
+    if (buffer_len(&link->channel.out) == 0) {
+        error = link->owner->begin(link);
+    }
+    if (!error) {
+        error = link->owner->connected(link, remote, now_ms);
+    }
+    return error;
+}
+
 void toxtcp_link_connected(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms)
 {
+    int error = TOXTCP_OK;
+
     assert(link->busy == 0 && link->state == LINK_DIALLING);
     link_enter(link);
     link->now_ms = now_ms;
-    link->state = LINK_SHAKING;
-    const int error = link->owner->connected(link, remote, now_ms);
+    if (link->proxy) {
+        link->state = LINK_PROXY;
+    } else {
+        error = begin(link, remote, now_ms);
+    }
     if (error) {
         link_fail(link, error, now_ms);
     } else {
         announce_output(link);
     }
     settle_and_leave(link);
+}
+
+/* The dialogue is of no use any more once it has led to the relay and all its words are written. */
+static void drop_proxy_if_done(struct toxtcp_link *link)
+{
+    const uint8_t *words;
+
+    if (link->proxy && link->state > LINK_PROXY && proxy_words(link->proxy, &words) == 0) {
+        proxy_free(link->proxy, link->env);
+        link->proxy = NULL;
+    }
+}
+
+/* What the proxy says: 1 when what comes after it is the relay's, 0 when all is read, or an error. */
+static int hear_proxy(struct toxtcp_link *link, struct channel_input *input, uint64_t now_ms)
+{
+    size_t used;
+    const int event = proxy_hear(link->proxy, input->bytes + input->used, input->len - input->used, &used);
+    int error = event;
+
+    input->used += used;
+    if (event == PROXY_DONE) {
+        error = begin(link, NULL, now_ms);
+        drop_proxy_if_done(link);
+    }
+    if (error < 0) {
+        return error;
+    }
+    announce_output(link);
+    return event == PROXY_DONE;
 }
 
 static int handle_packet(struct toxtcp_link *link, struct box_plain *plain, size_t len, uint64_t now_ms)
@@ -185,11 +293,14 @@ int toxtcp_link_recv(struct toxtcp_link *link, const uint8_t *bytes, size_t len,
     struct box_plain plain;
     int more = len > 0;
 
-    assert(link->busy == 0 && (link->state == LINK_SHAKING || link->state == LINK_OPEN));
+    assert(link->busy == 0 && link->state >= LINK_PROXY && link->state <= LINK_OPEN);
     link_enter(link);
     link->now_ms = now_ms;
     if (len > 0) {
         link->received_at_ms = now_ms;
+    }
+    if (more && link->state == LINK_PROXY) {
+        more = hear_proxy(link, &input, now_ms);
     }
     while (more > 0 && link->state != LINK_CLOSED) {
         more = handle_next(link, &input, &plain, now_ms);
@@ -211,11 +322,7 @@ void toxtcp_link_closed(struct toxtcp_link *link, int error, uint64_t now_ms)
     if (link->state == LINK_CLOSED) {
         return;
     }
-    /* A relay that cannot open our request has nothing to say: it closes. */
-    const bool unanswered = link->state == LINK_SHAKING && link->channel.state == CHANNEL_AWAITS_RESPONSE;
-    if (unanswered && (error == TOXTCP_ERR_CLOSED || error == TOXTCP_ERR_RESET)) {
-        error = TOXTCP_ERR_WRONG_KEY;
-    }
+    error = link_error(link, error);
     env_log(link->env, "link over: %s", toxtcp_strerror(error));
     link_enter(link);
     link->state = LINK_CLOSED;
@@ -229,9 +336,26 @@ bool toxtcp_link_is_open(const struct toxtcp_link *link)
     return link->state == LINK_OPEN;
 }
 
+/* The proxy's words, which go before all else. */
+static size_t words_waiting(const struct toxtcp_link *link)
+{
+    const uint8_t *words;
+
+    return link->proxy ? proxy_words(link->proxy, &words) : 0;
+}
+
+bool link_path(struct toxtcp_link *link, struct toxtcp_path *path)
+{
+    const struct toxtcp_driver *driver = link->driver;
+    const bool has_stream = link->state == LINK_SHAKING || link->state == LINK_OPEN;
+
+    *path = (struct toxtcp_path){0};
+    return has_stream && driver->path && driver->path(driver->user, link, path);
+}
+
 size_t link_waiting(const struct toxtcp_link *link)
 {
-    return buffer_len(&link->channel.out);
+    return words_waiting(link) + buffer_len(&link->channel.out);
 }
 
 void link_want_room(struct toxtcp_link *link)
@@ -252,17 +376,42 @@ void link_want_input(struct toxtcp_link *link, bool wanted)
 
 size_t toxtcp_link_output(const struct toxtcp_link *link, const uint8_t **bytes)
 {
+    const size_t len = words_waiting(link);
+
+    if (len > 0) {
+        return proxy_words(link->proxy, bytes);
+    }
     *bytes = buffer_peek(&link->channel.out);
-    return link_waiting(link);
+    return buffer_len(&link->channel.out);
+}
+
+static void consume_output(struct toxtcp_link *link, size_t len)
+{
+    const size_t old_size = output_size(link);
+
+    if (words_waiting(link) > 0) {
+        proxy_said(link->proxy, len);
+        drop_proxy_if_done(link);
+        /* What comes after the words was not lent with them. */
+        link->output_said = words_waiting(link) > 0;
+        announce_output(link);
+        return;
+    }
+    buffer_consume(&link->channel.out, link->env, len);
+    note_output(link, old_size);
 }
 
 void toxtcp_link_sent(struct toxtcp_link *link, size_t len, uint64_t now_ms)
 {
-    const size_t old_size = output_size(link);
-
     assert(link->busy == 0);
-    buffer_consume(&link->channel.out, link->env, len);
-    note_output(link, old_size);
+    if (now_ms < link->now_ms) {
+        /* With a proxy it is a greeting that left, and no handshake. */
+        if (link->state == LINK_SHAKING && link->owner->left_early) {
+            link->owner->left_early(link, now_ms);
+        }
+        now_ms = link->now_ms;
+    }
+    consume_output(link, len);
     if (link->choked_at_ms < now_ms && len > 0) {
         link->drained_at_ms = now_ms;
     }
@@ -331,9 +480,11 @@ void link_check(const struct toxtcp_link *link)
 
     assert(link->state <= LINK_CLOSED);
     assert((link->state == LINK_OPEN) == (channel->state == CHANNEL_OPEN) || link->state == LINK_CLOSED);
-    assert(!channel->handshake || link->state == LINK_SHAKING);
+    assert(!channel->handshake || link->state == LINK_DIALLING || link->state == LINK_SHAKING);
+    assert(!link->proxy || link->state != LINK_CLOSED);
+    assert(link->state != LINK_PROXY || (link->proxy && !channel->handshake));
     assert(buffer_len(&channel->in) < WIRE_FRAME_MAX);
     assert(link->state != LINK_CLOSED || (!channel->in.block && !channel->out.block));
-    assert(link->state == LINK_CLOSED || link->output_said == (buffer_len(&channel->out) > 0));
+    assert(link->state == LINK_CLOSED || link->output_said == (link_waiting(link) > 0 && link->state != LINK_DIALLING));
     (void)channel;
 }

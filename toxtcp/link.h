@@ -1,5 +1,5 @@
-/* The inside of a link: a channel, its driver above the socket, its owner above the packets. SPDX-License-Identifier:
- * ISC
+/* The inside of a link: a channel, perhaps a proxy before it; its driver above the socket, its owner above the packets.
+ * SPDX-License-Identifier: ISC
  *
  * A client or one connection of a server embeds a struct toxtcp_link. While the owner's functions run out of a
  * toxtcp_link_ call the link is `busy`: link_release() then waits until that call unwinds. */
@@ -15,14 +15,20 @@
 #include "box.h"
 #include "channel.h"
 #include "env.h"
+#include "proxy.h"
 
 /* No bound on a link's output may be larger, in bytes. */
 enum { LINK_OUTPUT_LIMIT = 64 << 20 };
 
 /* What the owner of a link does for it. */
 struct link_owner {
-    /* The stream is open (client's side only); `remote` may be NULL. An error closes the link. */
+    /* Makes the first bytes of the stream (client's side only). Before connected(), and not again after success. An
+     * error has changed nothing. */
+    int (*begin)(struct toxtcp_link *link);
+    /* The stream is open (client's side only), and begun; `remote` may be NULL. An error closes the link. */
     int (*connected)(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms);
+    /* After that: of what was begun, something had left before, at this time. May be NULL. */
+    void (*left_early)(struct toxtcp_link *link, uint64_t left_ms);
     /* The handshake is done; `remote_key` is the client's, on the relay's side. An error closes the link. */
     int (*opened)(struct toxtcp_link *link, const struct toxtcp_public_key *remote_key, uint64_t now_ms);
     /* A packet; `plain` may be changed and sealed again. An error closes the link. */
@@ -46,6 +52,7 @@ struct link_owner {
 
 enum link_state {
     LINK_DIALLING, /* no stream yet */
+    LINK_PROXY,    /* a stream to the proxy, and none to the relay */
     LINK_SHAKING,  /* handshake */
     LINK_OPEN,
     LINK_CLOSED
@@ -57,18 +64,20 @@ struct toxtcp_link {
     const struct link_owner *owner;
     void *driver_data;
     struct channel channel;
-    uint32_t output_max;         /* link_send() refuses from here on */
-    uint32_t control_output_max; /* link_send_control() refuses when so much more waits */
-    uint8_t state;               /* enum link_state */
-    bool output_said;            /* the driver knows that there is output */
-    bool send_refused;           /* owner wants can_send */
-    bool released;               /* free when no longer busy */
-    bool input_unwanted;         /* the driver knows that it is not to read */
-    uint16_t busy;               /* depth of toxtcp_link_ calls */
-    uint64_t now_ms;             /* the time that was told last */
-    uint64_t received_at_ms;     /* when bytes came last; TOXTCP_NEVER before */
-    uint64_t choked_at_ms;       /* when the driver took a part of the output and not all; TOXTCP_NEVER: it took all */
-    uint64_t drained_at_ms;      /* when bytes left last that had been left over before: the far end takes them; or 0 */
+    struct proxy_dialogue *proxy; /* until the stream is the relay's, and all that it had to say is written; or NULL */
+    uint32_t output_max;          /* link_send() refuses from here on */
+    uint32_t control_output_max;  /* link_send_control() refuses when so much more waits */
+    uint8_t state;                /* enum link_state */
+    bool output_said;             /* the driver knows that there is output */
+    bool send_refused;            /* owner wants can_send */
+    bool released;                /* free when no longer busy */
+    bool input_unwanted;          /* the driver knows that it is not to read */
+    bool proxied;                 /* the stream is one to a proxy, and was led on by it if the link is past that */
+    uint16_t busy;                /* depth of toxtcp_link_ calls */
+    uint64_t now_ms;              /* the time that was told last */
+    uint64_t received_at_ms;      /* when bytes came last; TOXTCP_NEVER before */
+    uint64_t choked_at_ms;        /* when the driver took a part of the output and not all; TOXTCP_NEVER: it took all */
+    uint64_t drained_at_ms; /* when bytes left last that had been left over before: the far end takes them; or 0 */
     uint64_t packets_sent;
     uint64_t packets_received;
 };
@@ -87,6 +96,13 @@ int link_send(struct toxtcp_link *link, struct box_plain *plain, size_t len);
 /* Seals what must not be dropped. Errors: TOXTCP_ERR_NOT_CONNECTED; TOXTCP_ERR_OVERFLOW and _NO_MEMORY, for
  * which the owner ends the link. */
 int link_send_control(struct toxtcp_link *link, struct box_plain *plain, size_t len);
+
+/* The stream will be one to `proxy`, which must outlive it, and is to lead to `target`, both of which are good. Before
+ * it is dialled. Errors: TOXTCP_ERR_NO_MEMORY. */
+int link_use_proxy(struct toxtcp_link *link, const struct toxtcp_proxy *proxy, const struct toxtcp_endpoint *target);
+
+/* What an error is in this state of the link: one of the proxy's where it is that. */
+int link_error(const struct toxtcp_link *link, int error);
 
 /* Bytes that are to be written. */
 size_t link_waiting(const struct toxtcp_link *link);
@@ -108,6 +124,9 @@ void link_fail(struct toxtcp_link *link, int error, uint64_t now_ms);
 /* Closes the link if it is open and frees the owner's struct (owner->release) now, or when the outermost toxtcp_link_
  * call on it returns. */
 void link_release(struct toxtcp_link *link);
+
+/* What the driver's system knows of the stream; false, and all 0, when that is nothing. */
+bool link_path(struct toxtcp_link *link, struct toxtcp_path *path);
 
 /* For an owner whose deadline was made due at once from outside: tells the driver. */
 void link_ask_attention(struct toxtcp_link *link);

@@ -363,7 +363,7 @@ int toxtcp_peer_add_relay(struct toxtcp_connections *connections, struct toxtcp_
     if (!peer) {
         return TOXTCP_ERR_NOT_FOUND;
     }
-    int error = relay_judge_endpoint(endpoint);
+    int error = relay_judge_endpoint(connections, endpoint);
     if (!error) {
         error = relay ? tie_known(peer, relay) : tie_new(peer, endpoint, relay_key, &relay);
     }

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "client.h"
 #include "connections_private.h"
 
 /* --- One relay --- */
@@ -10,7 +11,7 @@ int toxtcp_relay_add(struct toxtcp_connections *connections, const struct toxtcp
                      const struct toxtcp_public_key *relay_key, struct toxtcp_relay *handle)
 {
     struct relay *relay = relay_by_key(connections, relay_key);
-    int error = relay_judge_endpoint(endpoint);
+    int error = relay_judge_endpoint(connections, endpoint);
 
     if (!error && relay) {
         relay->owned = true;
@@ -99,6 +100,9 @@ int toxtcp_relay_get_info(const struct toxtcp_connections *connections, struct t
         return TOXTCP_ERR_NOT_FOUND;
     }
     describe(relay, info);
+    if (relay->phase == RELAY_CONNECTED) {
+        info->path_known = link_path(toxtcp_client_link(relay->client), &info->path);
+    }
     if (relay->host) {
         memcpy(info->host, relay->host, strlen(relay->host) + 1);
     }
@@ -230,21 +234,37 @@ uint32_t toxtcp_connections_list_connected(struct toxtcp_connections *connection
     return count;
 }
 
-void toxtcp_connections_network_changed(struct toxtcp_connections *connections)
+static void hurry_all(struct toxtcp_connections *connections, bool another_network)
 {
     for (struct relay *relay = handles_from(&connections->relays, 0); relay;
          relay = handles_from(&connections->relays, relay->handle.index + 1)) {
         if (relay->phase == RELAY_CONNECTED) {
             (void)toxtcp_client_hurry(relay->client);
+            relay->redial = true;
             relay_rekey(relay);
             continue;
         }
         /* What failed there says nothing of here. */
         relay->failures = 0;
-        if (relay->phase == RELAY_DIALLED) {
+        if (relay->phase != RELAY_DIALLED) {
+            relay_hurry(relay);
+        } else if (another_network) {
             relay_redial(relay);
         } else {
-            relay_hurry(relay);
+            /* The next expire knows for how long it has been dialled. */
+            relay->redial = true;
+            relay->doubted = true;
+            relay_rekey(relay);
         }
     }
+}
+
+void toxtcp_connections_network_changed(struct toxtcp_connections *connections)
+{
+    hurry_all(connections, true);
+}
+
+void toxtcp_connections_network_gained(struct toxtcp_connections *connections)
+{
+    hurry_all(connections, false);
 }

@@ -4,6 +4,7 @@
  * used after it; connections_leave() is safe, and frees the object if that was asked for meanwhile. */
 #include <assert.h>
 
+#include "client.h"
 #include "connections_private.h"
 
 static void on_connected(void *user, struct toxtcp_client *client)
@@ -13,10 +14,12 @@ static void on_connected(void *user, struct toxtcp_client *client)
     struct toxtcp_client_info info;
 
     connections_enter(connections);
-    toxtcp_client_get_info(client, &info);
+    client_describe(client, &info);
     relay->connected_at_ms = info.connected_at_ms;
     relay->hope_ms = info.connected_at_ms;
     relay->attempt_count = 0;
+    relay->redial = false;
+    relay->renewed = false;
     relay_set_phase(relay, RELAY_CONNECTED);
     relay_ask_routes(relay);
     relay_probe_send(relay);
@@ -165,8 +168,9 @@ static void on_measured(void *user, struct toxtcp_client *client)
     struct relay *relay = user;
     struct toxtcp_client_info info;
 
-    toxtcp_client_get_info(client, &info);
+    client_describe(client, &info);
     relay->rtt_ms = info.rtt_ms;
+    relay->redial = false;
     relay_compare_paths(relay);
     relay_probe_pong(relay);
     relay_rekey(relay);

@@ -5,6 +5,7 @@
 #include "box.h"
 #include "client.h"
 #include "connections_private.h"
+#include "endpoint.h"
 #include "moment.h"
 
 /* How long a relay that is wanted badly is retried hard. */
@@ -26,18 +27,9 @@ struct relay *relay_by_key(const struct toxtcp_connections *connections, const s
     return relay;
 }
 
-int relay_judge_endpoint(const struct toxtcp_endpoint *endpoint)
+int relay_judge_endpoint(const struct toxtcp_connections *connections, const struct toxtcp_endpoint *endpoint)
 {
-    const uint8_t family = endpoint->address.family;
-    bool good;
-
-    if (endpoint->host) {
-        const size_t len = strnlen(endpoint->host, TOXTCP_HOST_MAX + 1);
-        good = len > 0 && len <= TOXTCP_HOST_MAX;
-    } else {
-        good = family == TOXTCP_FAMILY_IPV4 || family == TOXTCP_FAMILY_IPV6;
-    }
-    return good && endpoint->address.port != 0 ? TOXTCP_OK : TOXTCP_ERR_INVALID;
+    return connections->config.client.proxy ? proxy_judge_target(endpoint) : endpoint_judge(endpoint);
 }
 
 /* Whether somebody can hold that key: a dial with another one could only fail, for ever. */
@@ -110,7 +102,7 @@ static struct relay *make(struct toxtcp_connections *connections, const struct t
 int relay_make(struct toxtcp_connections *connections, const struct toxtcp_endpoint *endpoint,
                const struct toxtcp_public_key *key, struct relay **relay)
 {
-    int error = relay_judge_endpoint(endpoint);
+    int error = relay_judge_endpoint(connections, endpoint);
 
     if (!error) {
         error = judge_key(connections, key);
@@ -188,7 +180,7 @@ struct toxtcp_address relay_address(const struct relay *relay)
     if (!relay->host) {
         return relay->address;
     }
-    toxtcp_client_get_info(relay->client, &info);
+    client_describe(relay->client, &info);
     return info.remote;
 }
 
@@ -229,7 +221,7 @@ uint64_t relay_now(const struct relay *relay)
 
 static uint64_t due_at(const struct relay *relay)
 {
-    if (relay->broken || relay->probe.late) {
+    if (relay->broken || relay->doubted || relay->probe.late) {
         return 0;
     }
     switch (relay->phase) {
@@ -281,6 +273,7 @@ void relay_redial(struct relay *relay)
     assert(relay->phase == RELAY_DIALLED);
     toxtcp_client_free(relay->client);
     relay->client = NULL;
+    relay->renewed = false;
     relay_set_phase(relay, RELAY_STARTING);
 }
 
@@ -298,6 +291,7 @@ void relay_broke(struct relay *relay, int error)
     relay->rtt_ms = UINT32_MAX;
     relay->onion = false;
     relay->last_error = error;
+    relay->renewed = false;
     relay->broken = true;
     relay->next_dial_ms = TOXTCP_NEVER;
     relay_set_phase(relay, RELAY_WAITING);
@@ -366,6 +360,12 @@ static void choose_next_dial(struct relay *relay)
     }
     relay->connected_at_ms = TOXTCP_NEVER;
     relay->broken = false;
+    if (relay->redial) {
+        /* Lost with the old network: that is no failure. */
+        relay->redial = false;
+        relay->next_dial_ms = connections->now_ms;
+        return;
+    }
     choose_wait(relay, wait_max_ms(relay));
     relay->failures++;
 }
@@ -388,6 +388,7 @@ static void dial(struct relay *relay)
     const struct toxtcp_endpoint endpoint = {.host = relay->host, .address = relay->address};
 
     relay->attempt_count++;
+    relay->dialled_ms = connections->now_ms;
     if (relay->hope_ms == TOXTCP_NEVER) {
         relay->hope_ms = connections->now_ms;
     }
@@ -402,9 +403,9 @@ static void dial(struct relay *relay)
     }
     relay_set_phase(relay, RELAY_DIALLED);
     struct toxtcp_link *link = toxtcp_client_link(relay->client);
-    error = driver->dial(driver->user, link, &endpoint);
+    error = toxtcp_client_dial(relay->client, &endpoint);
     if (error) {
-        /* The driver has forgotten the link. The client says that it is over as it does at any other end. */
+        /* The driver does not know the link. The client says that it is over as it does at any other end. */
         toxtcp_link_closed(link, error, connections->now_ms);
     }
 }
@@ -413,6 +414,22 @@ static bool is_to_be_dialled(const struct relay *relay)
 {
     return relay->phase == RELAY_STARTING ||
            (relay->phase == RELAY_WAITING && relay->next_dial_ms <= relay->connections->now_ms);
+}
+
+/* There is a new way. A dial that has had less than half of its time may well come to its end; one that has found no
+ * answer for longer may be looking for it in vain. The next one has all its time: new ways must not keep a relay that
+ * is slow from being connected, however often they come. */
+static void judge_dial(struct relay *relay)
+{
+    const struct toxtcp_connections *connections = relay->connections;
+    const uint64_t young_until_ms = relay->dialled_ms + connections->config.client.connect_timeout_ms / 2;
+    const bool doubted = relay->doubted;
+
+    relay->doubted = false;
+    if (doubted && !relay->renewed && relay->phase == RELAY_DIALLED && connections->now_ms >= young_until_ms) {
+        relay_redial(relay);
+        relay->renewed = true;
+    }
 }
 
 static void run(struct relay *relay)
@@ -426,6 +443,7 @@ static void run(struct relay *relay)
     if (relay->ask_again_ms <= connections->now_ms) {
         relay_ask_routes(relay);
     }
+    judge_dial(relay);
     if (is_to_be_dialled(relay)) {
         dial(relay);
     }
@@ -517,12 +535,14 @@ static void open_relay(struct relay *relay)
 /* Closed on purpose, or not to be tried any more. */
 static void put_to_sleep(struct relay *relay)
 {
+    relay->renewed = false;
     if (relay->client) {
         forget_routes(relay);
         relay_probe_end(relay, TOXTCP_ERR_SHUT_DOWN);
         toxtcp_client_free(relay->client);
         relay->client = NULL;
         relay->silent = false;
+        relay->redial = false;
         relay->rtt_ms = UINT32_MAX;
         relay->connected_at_ms = TOXTCP_NEVER;
         relay->failures = 0;

@@ -22,10 +22,14 @@ EXTRA_DIST += \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/holds.py \
 	toxtcp_test/apps/probe.sh \
+	toxtcp_test/apps/probe_name.sh \
 	toxtcp_test/apps/probe_relay.py \
+	toxtcp_test/apps/proxy.sh \
+	toxtcp_test/apps/proxy_watch.py \
 	toxtcp_test/apps/relay.sh \
 	toxtcp_test/apps/relay_config.sh \
 	toxtcp_test/apps/relay_daemon.sh \
+	toxtcp_test/apps/relay_fast_open.sh \
 	toxtcp_test/apps/relay_supervise.py \
 	toxtcp_test/apps/relay_figures.py \
 	toxtcp_test/apps/relay_figures.sh \
@@ -44,6 +48,9 @@ EXTRA_DIST += \
 	toxtcp_test/apps/stress_model.sh \
 	toxtcp_test/bench/failover.sh \
 	toxtcp_test/bench/no_mlock.c \
+	toxtcp_test/bench/path.py \
+	toxtcp_test/bench/path.sh \
+	toxtcp_test/bench/path_stand.py \
 	toxtcp_test/bench/relay_bench.py \
 	toxtcp_test/bench/relay_rows.py \
 	toxtcp_test/bench/stand.py \
@@ -92,6 +99,8 @@ endif
 # Network namespaces, for what loopback cannot show.
 check_LTLIBRARIES += toxtcp_test/libnetns.la
 toxtcp_test_libnetns_la_SOURCES = \
+	toxtcp_test/netns/loopback.c \
+	toxtcp_test/netns/loopback.h \
 	toxtcp_test/netns/delay.c \
 	toxtcp_test/netns/peer.c \
 	toxtcp_test/netns/peer.h \
@@ -143,6 +152,46 @@ toxtcp_test_emulator_check_emulator_SOURCES = \
 toxtcp_test_emulator_check_emulator_LDADD = $(emulator_libs)
 toxtcp_test_emulator_check_path_LDADD = $(emulator_libs)
 toxtcp_test_emulator_path_emulator_LDADD = $(emulator_libs)
+
+# Data in the SYN, and segments counted as the emulator counts them.
+netns_tests = \
+	toxtcp_test/netns/check_fast_open \
+	toxtcp_test/netns/check_lost_address \
+	toxtcp_test/netns/check_segments
+check_PROGRAMS += $(netns_tests)
+TESTS += $(netns_tests)
+toxtcp_test_netns_check_fast_open_SOURCES = \
+	toxtcp_test/check_ev.h \
+	toxtcp_test/check_ev_world.c \
+	toxtcp_test/netns/check_fast_open.c
+toxtcp_test_netns_check_fast_open_LDADD = $(emulator_libs)
+toxtcp_test_netns_check_lost_address_SOURCES = \
+	toxtcp_test/check_ev.h \
+	toxtcp_test/check_ev_name_server.c \
+	toxtcp_test/check_ev_name_server.h \
+	toxtcp_test/check_ev_world.c \
+	toxtcp_test/netns/check_lost_address.c
+toxtcp_test_netns_check_lost_address_LDADD = $(emulator_libs)
+toxtcp_test_netns_check_segments_SOURCES = \
+	toxtcp_test/check_ev.h \
+	toxtcp_test/check_ev_world.c \
+	toxtcp_test/netns/check_segments.c
+toxtcp_test_netns_check_segments_LDADD = $(emulator_libs)
+
+# What path.py drives; it needs the relay too.
+check_PROGRAMS += \
+	toxtcp_test/bench/path_peer \
+	toxtcp_test/bench/path_toxcore
+toxtcp_test_bench_path_peer_LDADD = toxtcp_test/libnetns.la $(ev_test_libs)
+toxtcp_test_bench_path_toxcore_LDADD = toxtcp_test/libnetns.la $(ev_test_libs) $(TOXCORE_LIBS)
+toxtcp_test_bench_path_toxcore_CFLAGS = $(AM_CFLAGS) $(TOXCORE_CFLAGS)
+if WITH_APPS
+TESTS += toxtcp_test/bench/path.sh
+endif
+
+check_PROGRAMS += toxtcp_test/netns/check_network
+toxtcp_test_netns_check_network_LDADD = toxtcp_test/libnetns.la toxtcp_test/libinterop.la $(ev_test_libs)
+TESTS += toxtcp_test/netns/check_network
 endif
 
 TESTS += \
@@ -190,11 +239,14 @@ core_tests = \
 	toxtcp_test/check_buffer \
 	toxtcp_test/check_channel \
 	toxtcp_test/check_client \
+	toxtcp_test/check_client_early \
 	toxtcp_test/check_client_pulse \
+	toxtcp_test/check_client_proxy \
 	toxtcp_test/check_client_time \
 	toxtcp_test/check_connections \
 	toxtcp_test/check_connections_onion \
 	toxtcp_test/check_connections_paths \
+	toxtcp_test/check_connections_sleep \
 	toxtcp_test/check_env \
 	toxtcp_test/check_error \
 	toxtcp_test/check_handshake \
@@ -203,6 +255,7 @@ core_tests = \
 	toxtcp_test/check_link \
 	toxtcp_test/check_net \
 	toxtcp_test/check_packet \
+	toxtcp_test/check_proxy \
 	toxtcp_test/check_rate \
 	toxtcp_test/check_relay_choice \
 	toxtcp_test/check_routes \
@@ -215,6 +268,11 @@ core_tests = \
 	toxtcp_test/check_trust
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
+toxtcp_test_check_proxy_SOURCES = \
+	toxtcp_test/check_proxy.c \
+	toxtcp_test/check_proxy.h \
+	toxtcp_test/check_proxy_bounds.c \
+	toxtcp_test/check_proxy_scenes.c
 toxtcp_test_check_server_mesh_SOURCES = \
 	toxtcp_test/check_server_mesh.c \
 	toxtcp_test/check_server_mesh.h \
@@ -227,6 +285,10 @@ toxtcp_test_check_connections_SOURCES = \
 toxtcp_test_check_connections_life_SOURCES = \
 	toxtcp_test/check_connections.h \
 	toxtcp_test/check_connections_life.c \
+	toxtcp_test/check_connections_world.c
+toxtcp_test_check_connections_sleep_SOURCES = \
+	toxtcp_test/check_connections.h \
+	toxtcp_test/check_connections_sleep.c \
 	toxtcp_test/check_connections_world.c
 toxtcp_test_check_connections_onion_SOURCES = \
 	toxtcp_test/check_connections.h \
@@ -251,10 +313,14 @@ TESTS += $(ev_tests)
 toxtcp_test_check_ev_SOURCES = \
 	toxtcp_test/check_ev.c \
 	toxtcp_test/check_ev.h \
+	toxtcp_test/check_ev_alive.c \
 	toxtcp_test/check_ev_connections.c \
 	toxtcp_test/check_ev_listen.c \
 	toxtcp_test/check_ev_mesh.c \
+	toxtcp_test/check_ev_name_server.c \
+	toxtcp_test/check_ev_name_server.h \
 	toxtcp_test/check_ev_names.c \
+	toxtcp_test/check_ev_oob.c \
 	toxtcp_test/check_ev_relay.c \
 	toxtcp_test/check_ev_source.c \
 	toxtcp_test/check_ev_stream.c \
@@ -267,12 +333,14 @@ if WITH_APPS
 apps_tests = \
 	toxtcp_test/check_chat_parts \
 	toxtcp_test/check_chat_path \
+	toxtcp_test/check_chat_proxy \
 	toxtcp_test/check_chat_session \
 	toxtcp_test/check_chat_ways \
 	toxtcp_test/check_histogram \
 	toxtcp_test/check_keys_file \
 	toxtcp_test/check_probe_options \
 	toxtcp_test/check_probe_parts \
+	toxtcp_test/check_proxy_text \
 	toxtcp_test/check_relay_list \
 	toxtcp_test/check_relay_process \
 	toxtcp_test/check_relay_settings \
@@ -290,6 +358,8 @@ toxtcp_test_check_chat_parts_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_chat_parts_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_chat_path_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_chat_path_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
+toxtcp_test_check_chat_proxy_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_chat_proxy_LDADD = apps/libchat.la apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_chat_session_SOURCES = \
 	toxtcp_test/check_chat_session.c \
 	toxtcp_test/check_chat_world.c \
@@ -311,6 +381,8 @@ toxtcp_test_check_probe_options_LDADD = apps/libprobe.la apps/libcommon.la $(ev_
 toxtcp_test_check_probe_parts_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_probe_parts_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 toxtcp_test_check_probe_parts_LDADD = apps/libprobe.la apps/libcommon.la $(ev_test_libs) $(JANSSON_LIBS)
+toxtcp_test_check_proxy_text_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
+toxtcp_test_check_proxy_text_LDADD = apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_relay_list_CPPFLAGS = $(AM_CPPFLAGS) $(apps_cppflags)
 toxtcp_test_check_relay_list_LDADD = apps/libcommon.la $(ev_test_libs)
 toxtcp_test_check_relay_process_LDADD = toxtcp_test/libinterop.la $(ev_test_libs)
@@ -346,6 +418,8 @@ TESTS += \
 	toxtcp_test/apps/chat_udp.sh \
 	toxtcp_test/apps/demo.sh \
 	toxtcp_test/apps/probe.sh \
+	toxtcp_test/apps/probe_name.sh \
+	toxtcp_test/apps/proxy.sh \
 	toxtcp_test/apps/relay.sh \
 	toxtcp_test/apps/relay_config.sh \
 	toxtcp_test/apps/relay_daemon.sh \
@@ -380,6 +454,7 @@ check_PROGRAMS += \
 	toxtcp_test/check_relay_figures \
 	toxtcp_test/check_relay_http
 TESTS += \
+	toxtcp_test/apps/relay_fast_open.sh \
 	toxtcp_test/apps/relay_page.sh \
 	toxtcp_test/apps/relay_figures.sh \
 	toxtcp_test/check_relay_figures \
@@ -413,6 +488,10 @@ toxtcp_test_bench_bench_ev_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
 toxtcp_test_bench_bench_memory_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
 toxtcp_test_bench_bench_mesh_LDADD = toxtcp_test/libbench.la $(ev_test_libs)
 
+check_PROGRAMS += toxtcp_test/bench/bench_queue
+toxtcp_test_bench_bench_queue_LDADD = \
+	toxtcp_test/libbench.la toxtcp_test/libnetns.la toxtcp_test/libinterop.la $(ev_test_libs)
+
 bench: $(bench_programs)
 	@status=0; for program in $(bench_programs); do ./$$program || status=1; done; exit $$status
 
@@ -420,7 +499,14 @@ bench: $(bench_programs)
 bench-failover: toxtcp_test/bench/bench_failover
 	@toxtcp_test/bench/bench_failover
 
+bench-queue: toxtcp_test/bench/bench_queue
+	@toxtcp_test/bench/bench_queue
+
 if WITH_APPS
+# Round trips and segments on an emulated path. As root, or where user namespaces are allowed.
+bench-path: toxtcp-relay toxtcp_test/bench/path_peer toxtcp_test/bench/path_toxcore toxtcp_test/emulator/path_emulator
+	@python3 $(srcdir)/toxtcp_test/bench/path.py --build . $(ARGS)
+
 # toxtcp-relay beside tox-bootstrapd, and what honest clients see of it while it is attacked. ARGS: see --help of these.
 toxtcp_test/bench/no_mlock.so: toxtcp_test/bench/no_mlock.c
 	$(AM_V_CC)$(MKDIR_P) $(@D) && $(CC) -O2 -shared -fPIC -o $@ $(srcdir)/toxtcp_test/bench/no_mlock.c
@@ -464,4 +550,4 @@ check-valgrind: $(core_tests)
 	CK_FORK=no $(MAKE) check-TESTS TESTS='$(core_tests)' TEST_SUITE_LOG=valgrind-suite.log \
 		LOG_COMPILER='timeout 900 $(VALGRIND)' \
 		AM_LOG_FLAGS='--quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all --show-leak-kinds=all'
-.PHONY: bench bench-attacks bench-failover bench-relay bench-soak check-threads check-valgrind
+.PHONY: bench bench-attacks bench-failover bench-path bench-queue bench-relay bench-soak check-threads check-valgrind

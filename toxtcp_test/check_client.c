@@ -88,6 +88,79 @@ START_TEST(first_segment)
 }
 END_TEST
 
+/* The request may be lent before the stream is open, more than once, and is the first output then. */
+START_TEST(request_is_lent_early)
+{
+    const uint8_t *bytes;
+    uint8_t request[128];
+
+    ck_assert_int_eq(client_bed_new(&bed, NULL), TOXTCP_OK);
+    ck_assert_uint_eq(toxtcp_link_early_output(bed.relay.link, &bytes), sizeof request);
+    memcpy(request, bytes, sizeof request);
+    client_bed_check(&bed);
+    ck_assert_uint_eq(toxtcp_link_early_output(bed.relay.link, &bytes), sizeof request);
+    ck_assert_mem_eq(bytes, request, sizeof request);
+    if (_i == 0) {
+        client_bed_connect(&bed);
+        ck_assert(bed.relay.opened);
+        ck_assert_int_eq(raw_relay_flush(&bed.relay), TOXTCP_OK);
+        expect_events("connected");
+        expect_heard("ping");
+    } else {
+        client_bed_free(&bed);
+    }
+}
+END_TEST
+
+/* What is refused for want of memory is made when the stream is open. */
+START_TEST(no_memory_to_be_early)
+{
+    const uint8_t *bytes;
+
+    ck_assert_int_eq(client_bed_new(&bed, NULL), TOXTCP_OK);
+    for (uint64_t nth = 1; nth <= 2; nth++) {
+        toxtcp_env_trim(bed.env.env);
+        net_env_fail(&bed.env, nth, false);
+        ck_assert_uint_eq(toxtcp_link_early_output(bed.relay.link, &bytes), 0);
+        client_bed_check(&bed);
+    }
+    net_env_fail(&bed.env, 0, false);
+    client_bed_connect(&bed);
+    ck_assert(bed.relay.opened);
+}
+END_TEST
+
+static void say_oob(struct client_bed *with)
+{
+    ck_assert_int_eq(client_bed_oob(with, 'z', 7), TOXTCP_OK);
+}
+
+static void go(struct client_bed *with)
+{
+    client_bed_free(with);
+}
+
+/* In one segment, what is said in the callback before the ping; or nothing, when that was the end. */
+START_TEST(ping_comes_last)
+{
+    struct toxtcp_client_config config;
+
+    toxtcp_client_config_default(&config);
+    config.ping_last = true;
+    bed.act_at = 1;
+    bed.act = _i == 0 ? say_oob : go;
+    ck_assert_int_eq(client_bed_new(&bed, &config), TOXTCP_OK);
+    ck_assert_int_eq(client_bed_add(&bed, 'a'), TOXTCP_OK);
+    client_bed_connect(&bed);
+    (void)raw_relay_flush(&bed.relay);
+    expect_events("connected");
+    if (_i == 0) {
+        ck_assert_uint_eq(info().output_len, (18 + 33) + (18 + 33 + 7) + (18 + 9));
+        expect_heard("ask:a oob:z:7 ping");
+    }
+}
+END_TEST
+
 /* The relay may say the handshake and more in one breath, or byte by byte. */
 START_TEST(byte_by_byte)
 {
@@ -612,6 +685,9 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, config_defaults);
     tcase_add_test(tests, first_segment);
+    tcase_add_loop_test(tests, request_is_lent_early, 0, 2);
+    tcase_add_test(tests, no_memory_to_be_early);
+    tcase_add_loop_test(tests, ping_comes_last, 0, 2);
     tcase_add_test(tests, byte_by_byte);
     tcase_add_test(tests, nothing_works_before);
     tcase_add_test(tests, new_is_refused);

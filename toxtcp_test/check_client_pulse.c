@@ -70,6 +70,45 @@ static void send(void)
     client_bed_pass(&bed, 0);
 }
 
+/* The request left with the SYN, so the response comes as soon as the stream is open: that is no short way. */
+START_TEST(early_request_does_not_shorten_the_way)
+{
+    const uint8_t *bytes;
+
+    ck_assert_int_eq(client_bed_new(&bed, NULL), TOXTCP_OK);
+    ck_assert_uint_gt(toxtcp_link_early_output(bed.relay.link, &bytes), 0);
+    const uint64_t left_ms = bed.relay.now_ms;
+    client_bed_pass(&bed, 2000);
+    client_bed_connect(&bed);
+    /* The first byte left with the SYN, say; the rest is seen by the relay now. */
+    toxtcp_link_sent(bed.relay.link, 0, left_ms);
+    ck_assert_int_eq(raw_relay_flush(&bed.relay), TOXTCP_OK);
+    expect_heard("ping");
+    send();
+    client_bed_pass(&bed, 2100);
+    ck_assert_uint_eq(bed.silences, 0);
+    pong();
+    ck_assert_uint_eq(info().rtt_ms, 2100);
+}
+END_TEST
+
+/* It was lent, and did not leave (a name server or a lost race took its time): the way is no longer for that. */
+START_TEST(lent_request_does_not_lengthen_the_way)
+{
+    const uint8_t *bytes;
+
+    ck_assert_int_eq(client_bed_new(&bed, NULL), TOXTCP_OK);
+    ck_assert_uint_gt(toxtcp_link_early_output(bed.relay.link, &bytes), 0);
+    client_bed_pass(&bed, 2000);
+    client_bed_connect(&bed);
+    ck_assert_int_eq(raw_relay_flush(&bed.relay), TOXTCP_OK);
+    expect_heard("ping");
+    send();
+    client_bed_pass(&bed, 1100);
+    ck_assert_uint_eq(bed.silences, 1);
+}
+END_TEST
+
 /* --- The quick ping --- */
 
 START_TEST(silence_after_a_send_is_broken)
@@ -145,12 +184,12 @@ START_TEST(silence_is_noticed)
     send();
     if (_i == 0) {
         expect_heard("oob:a:1");
-        client_bed_pass(&bed, 750 + 1000 + 100 - 1);
+        client_bed_pass(&bed, 750 + 1000 + 3 * 100 - 1);
         ck_assert(!info().silent);
         client_bed_pass(&bed, 50);
     } else {
         /* The socket does not even take it. */
-        client_bed_pass(&bed, 2700);
+        client_bed_pass(&bed, 2999);
     }
     ck_assert(info().silent);
     ck_assert_uint_eq(bed.silences, 1);
@@ -376,6 +415,213 @@ START_TEST(idle_pings_keep_the_beat)
 }
 END_TEST
 
+/* --- What the system knows --- */
+
+static struct toxtcp_path path;
+static uint32_t looks; /* how often it was asked */
+
+static bool tell_path(void *user, struct toxtcp_link *link, struct toxtcp_path *told)
+{
+    ck_assert_ptr_eq(user, &bed.relay);
+    ck_assert_ptr_eq(link, bed.relay.link);
+    looks++;
+    *told = path;
+    return true;
+}
+
+/* A way on which nothing comes through. */
+static const struct toxtcp_path stuck = {
+    .rtt_us = 50000, .retransmits_in_row = 2, .unacknowledged = 1, .unacknowledged_for_ms = 1050};
+
+static void set_up_path(void)
+{
+    client_bed_init(&bed, 1);
+    bed.relay.driver.path = tell_path;
+    path = (struct toxtcp_path){.rtt_us = 50000, .rtt_var_us = 1000};
+    looks = 0;
+}
+
+/* And what is sent leaves. */
+static void send_out(void)
+{
+    send();
+    (void)client_bed_heard(&bed);
+}
+
+START_TEST(stuck_way_is_silence)
+{
+    open_with(NULL, 50);
+    send_out();
+    path = stuck;
+    client_bed_pass(&bed, 1049);
+    ck_assert(!info().silent);
+    client_bed_pass(&bed, 50);
+    ck_assert(info().silent);
+    ck_assert_uint_eq(bed.silences, 1);
+    /* The late pong adds nothing. */
+    client_bed_pass(&bed, 3000);
+    ck_assert(info().silent);
+    ck_assert_uint_eq(bed.silences, 1);
+    pong();
+    ck_assert(!info().silent);
+}
+END_TEST
+
+/* The relay's process takes its time for answers, which is no reason to wait for its system's. */
+START_TEST(slow_relay_on_a_stuck_way)
+{
+    open_with(NULL, 900);
+    send_out();
+    path = stuck;
+    client_bed_pass(&bed, 1049);
+    ck_assert(!info().silent);
+    client_bed_pass(&bed, 1);
+    ck_assert(info().silent);
+}
+END_TEST
+
+/* The last acknowledgement came when the way was about to die: it is known when there will have been none for long. */
+START_TEST(stuck_way_is_looked_at_in_time)
+{
+    open_with(NULL, 50);
+    send_out();
+    path = stuck;
+    path.unacknowledged_for_ms = 950;
+    client_bed_pass(&bed, 1060);
+    ck_assert_uint_eq(bed.silences, 0);
+    path.unacknowledged_for_ms = 1050;
+    client_bed_pass(&bed, 101);
+    ck_assert_uint_eq(bed.silences, 1);
+}
+END_TEST
+
+/* Acknowledged: the way lives. Whether the relay does, its pong tells. */
+START_TEST(acknowledged_is_no_silence)
+{
+    open_with(NULL, 50);
+    send_out();
+    path = stuck;
+    for (int i = 0; i < 1200 && bed.silences == 0; i++) {
+        client_bed_pass(&bed, 1);
+    }
+    ck_assert_uint_eq(bed.silences, 1);
+    /* It is asked again after 250 ms. */
+    path.retransmits_in_row = 0;
+    client_bed_pass(&bed, 249);
+    ck_assert(info().silent);
+    client_bed_pass(&bed, 1);
+    ck_assert(!info().silent);
+    client_bed_pass(&bed, 1000);
+    ck_assert(info().silent);
+    ck_assert_uint_eq(bed.silences, 2);
+    pong();
+    ck_assert(!info().silent);
+}
+END_TEST
+
+/* A line was idle, so that its last acknowledgement is old, and its round trip is 0.9 s from now on. */
+START_TEST(longer_way_is_no_silence)
+{
+    open_with(NULL, 40);
+    for (int i = 0; i < 10; i++) {
+        path = stuck;
+        path.unacknowledged_for_ms = 3900;
+        send_out();
+        client_bed_pass(&bed, 900);
+        path.retransmits_in_row = path.unacknowledged = 0;
+        client_bed_pass(&bed, 750);
+        pong();
+        client_bed_pass(&bed, 1350);
+    }
+    ck_assert_uint_eq(bed.silences, 0);
+}
+END_TEST
+
+/* A ping waited in the system until what was sent again there was acknowledged: its pong is late, and no wonder. */
+START_TEST(late_behind_what_was_sent_again)
+{
+    open_with(NULL, 40);
+    send_out();
+    path = (struct toxtcp_path){.rtt_us = 160000, .rtt_var_us = 230000};
+    client_bed_pass(&bed, 750 + 1100);
+    ck_assert_uint_eq(bed.silences, 0);
+    /* That is no reason to wait for ever. */
+    client_bed_pass(&bed, 3 * 160 + 4 * 230 + 1000 - 1100 - 1);
+    ck_assert_uint_eq(bed.silences, 0);
+    client_bed_pass(&bed, 2);
+    ck_assert_uint_eq(bed.silences, 1);
+    pong();
+    ck_assert(!info().silent);
+}
+END_TEST
+
+/* What comes with losses, and with round trips that the system has not learned yet. */
+static const struct toxtcp_path rough[] = {
+    {.rtt_us = 50000, .retransmits_in_row = 1, .unacknowledged = 9, .unacknowledged_for_ms = 900},
+    {.rtt_us = 50000, .retransmits_in_row = 2, .unacknowledged = 9, .unacknowledged_for_ms = 1049},
+    {.rtt_us = 50000,
+     .rtt_var_us = 200000,
+     .retransmits_in_row = 2,
+     .unacknowledged = 9,
+     .unacknowledged_for_ms = 1849},
+    {.rtt_us = 50000, .retransmits_in_row = 3, .unacknowledged = 0, .unacknowledged_for_ms = 5000},
+    {.rtt_us = 2000000, .retransmits_in_row = 2, .unacknowledged = 9, .unacknowledged_for_ms = 2999},
+};
+
+START_TEST(rough_way_is_no_silence)
+{
+    open_with(NULL, _i == 4 ? 2000 : 50);
+    path = rough[_i];
+    send_out();
+    client_bed_pass(&bed, 1700);
+    ck_assert_uint_ge(looks, 1);
+    ck_assert_uint_eq(bed.silences, 0);
+    ck_assert(!info().silent);
+}
+END_TEST
+
+/* Asking is a system call: it is not done while there is nothing to suspect. */
+START_TEST(system_is_seldom_asked)
+{
+    const struct toxtcp_client_config by_the_book = {.connect_timeout_ms = 10000,
+                                                     .ping_interval_ms = 30000,
+                                                     .pong_timeout_ms = 10000,
+                                                     .route_retry_ms = 60000,
+                                                     .output_max = 65536};
+
+    open_with(_i == 2 ? &by_the_book : NULL, 50);
+    for (int i = 0; i < 600; i++) {
+        if (_i == 1) {
+            send_out();
+        } else if (_i == 2) {
+            send();
+        }
+        client_bed_pass(&bed, 100);
+        if (_i == 0 || (_i == 1 && i % 5 == 0) || (_i == 2 && strstr(client_bed_heard(&bed), "ping"))) {
+            client_bed_ping(&bed, 'x');
+            pong();
+        }
+    }
+    ck_assert_uint_eq(bed.silences, 0);
+    ck_assert_uint_eq(looks, 0);
+}
+END_TEST
+
+START_TEST(information_asks_the_system)
+{
+    ck_assert_int_eq(client_bed_new(&bed, NULL), TOXTCP_OK);
+    ck_assert(!info().path_known);
+    ck_assert_uint_eq(looks, 0);
+    client_bed_free(&bed);
+    open_with(NULL, 50);
+    ck_assert(info().path_known);
+    ck_assert_uint_eq(info().path.rtt_us, 50000);
+    bed.relay.driver.path = NULL;
+    ck_assert(!info().path_known);
+    ck_assert_uint_eq(info().path.rtt_us, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("client_pulse");
@@ -383,6 +629,8 @@ int main(void)
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, silence_after_a_send_is_broken, 0, 2);
+    tcase_add_test(tests, early_request_does_not_shorten_the_way);
+    tcase_add_test(tests, lent_request_does_not_lengthen_the_way);
     tcase_add_test(tests, an_answer_spares_the_ping);
     tcase_add_test(tests, one_way_stream);
     tcase_add_test(tests, quick_pings_can_be_left_off);
@@ -402,6 +650,18 @@ int main(void)
     tcase_add_test(tests, two_pings_a_second_are_no_flood);
     tcase_add_loop_test(tests, idle_pings_keep_the_beat, 0, 12);
     suite_add_tcase(suite, tests);
+    TCase *path_tests = tcase_create("path");
+    tcase_add_checked_fixture(path_tests, set_up_path, tear_down);
+    tcase_add_test(path_tests, stuck_way_is_silence);
+    tcase_add_test(path_tests, slow_relay_on_a_stuck_way);
+    tcase_add_test(path_tests, acknowledged_is_no_silence);
+    tcase_add_test(path_tests, stuck_way_is_looked_at_in_time);
+    tcase_add_test(path_tests, longer_way_is_no_silence);
+    tcase_add_test(path_tests, late_behind_what_was_sent_again);
+    tcase_add_loop_test(path_tests, rough_way_is_no_silence, 0, sizeof rough / sizeof *rough);
+    tcase_add_loop_test(path_tests, system_is_seldom_asked, 0, 3);
+    tcase_add_test(path_tests, information_asks_the_system);
+    suite_add_tcase(suite, path_tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     const int failed = srunner_ntests_failed(runner);

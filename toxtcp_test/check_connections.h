@@ -76,6 +76,8 @@ void node_open(struct node *node, const struct toxtcp_connections_config *config
 void node_close(struct node *node);
 /* Adds the other as a peer (peer_user: the other). */
 struct toxtcp_peer node_add(struct node *node, const struct node *other);
+/* Adds a peer that is nowhere. */
+struct toxtcp_peer node_add_stranger(struct node *node);
 struct toxtcp_relay node_tie(struct node *node, struct toxtcp_peer peer, uint32_t relay);
 struct toxtcp_relay node_own(struct node *node, uint32_t relay);
 /* The handle of relay i, which must be known. */

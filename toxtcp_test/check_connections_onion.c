@@ -10,15 +10,6 @@ static uint32_t connected_count(void)
     return node_info(&alice).connected_count;
 }
 
-static struct toxtcp_peer stranger_at(struct node *node)
-{
-    const struct toxtcp_key_pair keys = net_keys(world.net);
-    struct toxtcp_peer peer;
-
-    ck_assert_int_eq(toxtcp_peer_add(node->connections, &keys.public_key, NULL, &peer), TOXTCP_OK);
-    return peer;
-}
-
 /* --- Onion --- */
 
 START_TEST(onion_wakes_as_many_as_it_needs)
@@ -26,7 +17,7 @@ START_TEST(onion_wakes_as_many_as_it_needs)
     struct toxtcp_relay relay;
 
     node_open(&alice, NULL);
-    const struct toxtcp_peer peer = stranger_at(&alice);
+    const struct toxtcp_peer peer = node_add_stranger(&alice);
     for (uint32_t i = 0; i < 5; i++) {
         (void)node_tie(&alice, peer, i);
     }
@@ -66,7 +57,7 @@ START_TEST(onion_relays_at_random)
     uint32_t seen = 0;
 
     node_open(&alice, NULL);
-    const struct toxtcp_peer peer = stranger_at(&alice);
+    const struct toxtcp_peer peer = node_add_stranger(&alice);
     for (uint32_t i = 0; i < 6; i++) {
         (void)node_tie(&alice, peer, i);
     }
@@ -115,7 +106,7 @@ START_TEST(list_of_connected_relays)
     node_open(&alice, NULL);
     ck_assert_uint_eq(list(0, 4), 0);
     ck_assert_uint_eq(list(TOXTCP_START_RANDOM, 4), 0);
-    const struct toxtcp_peer peer = stranger_at(&alice);
+    const struct toxtcp_peer peer = node_add_stranger(&alice);
     for (uint32_t i = 0; i < 5; i++) {
         (void)node_tie(&alice, peer, i);
     }

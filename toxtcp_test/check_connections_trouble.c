@@ -85,6 +85,7 @@ static void act(struct node *node)
     case SLEEP_WAKE:
         (void)toxtcp_peer_sleep(node->connections, plan.peer);
         (void)toxtcp_peer_wake(node->connections, plan.peer);
+        toxtcp_connections_network_gained(node->connections);
         toxtcp_connections_network_changed(node->connections);
         toxtcp_connections_set_onion(node->connections, true);
         break;

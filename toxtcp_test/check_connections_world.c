@@ -215,6 +215,15 @@ struct toxtcp_peer node_add(struct node *node, const struct node *other)
     return peer;
 }
 
+struct toxtcp_peer node_add_stranger(struct node *node)
+{
+    const struct toxtcp_key_pair keys = net_keys(world.net);
+    struct toxtcp_peer peer;
+
+    ck_assert_int_eq(toxtcp_peer_add(node->connections, &keys.public_key, NULL, &peer), TOXTCP_OK);
+    return peer;
+}
+
 struct toxtcp_relay node_tie(struct node *node, struct toxtcp_peer peer, uint32_t relay)
 {
     const struct toxtcp_endpoint endpoint = world_endpoint(relay);

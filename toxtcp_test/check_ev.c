@@ -319,7 +319,9 @@ int main(void)
 
     suite_add_tcase(suite, ev_dial_tests());
     suite_add_tcase(suite, ev_name_tests());
+    suite_add_tcase(suite, ev_oob_tests());
     suite_add_tcase(suite, ev_source_tests());
+    suite_add_tcase(suite, ev_alive_tests());
     suite_add_tcase(suite, ev_stream_tests());
     suite_add_tcase(suite, ev_relay_tests());
     suite_add_tcase(suite, ev_turn_tests());

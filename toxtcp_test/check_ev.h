@@ -94,7 +94,9 @@ void raw_reset(int fd);
 
 TCase *ev_dial_tests(void);
 TCase *ev_name_tests(void);
+TCase *ev_oob_tests(void);
 TCase *ev_source_tests(void);
+TCase *ev_alive_tests(void);
 TCase *ev_stream_tests(void);
 TCase *ev_relay_tests(void);
 TCase *ev_connections_tests(void);

@@ -92,6 +92,12 @@ START_TEST(sources_that_will_not_do)
 }
 END_TEST
 
+static bool has_socket(void *link)
+{
+    return toxtcp_ev_socket(link) >= 0;
+}
+
+/* There may be several while it is dialled, so there is one when it is connected. */
 START_TEST(socket_of_a_link)
 {
     const struct toxtcp_endpoint endpoint = endpoint_of(&address);
@@ -106,8 +112,9 @@ START_TEST(socket_of_a_link)
     ck_assert_int_eq(toxtcp_ev_socket(toxtcp_client_link(undialled)), -1);
     toxtcp_client_free(undialled);
     ck_assert_int_eq(dial(&endpoint), TOXTCP_OK);
+    ck_assert_int_eq(toxtcp_ev_socket(toxtcp_client_link(peer.client)), -1);
+    run_side_until(&side, has_socket, toxtcp_client_link(peer.client));
     const int fd = toxtcp_ev_socket(toxtcp_client_link(peer.client));
-    ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(getpeername(fd, (struct sockaddr *)&to, &len), 0);
     ck_assert_uint_eq(ntohs(to.sin_port), address.port);
 }

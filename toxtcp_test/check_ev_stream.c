@@ -534,6 +534,78 @@ START_TEST(freed_in_the_callback_of_another)
 }
 END_TEST
 
+/* --- The last word --- */
+
+static uint64_t bytes_read_by(const struct side *side)
+{
+    struct toxtcp_ev_info info;
+
+    toxtcp_ev_get_info(side->ev, &info);
+    return info.bytes_read;
+}
+
+/* Until what b said lies in the socket of the other side, unread. */
+static void wait_for_input(const struct toxtcp_link *link)
+{
+    uint8_t byte;
+
+    ck_assert_int_ge(toxtcp_ev_socket(link), 0);
+    while (recv(toxtcp_ev_socket(link), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1) {
+        turn(&side_b);
+        turn(&side_r);
+    }
+}
+
+static bool has_received(void *peer)
+{
+    return ((struct peer *)peer)->received > 0;
+}
+
+/* A client says something and is freed, and something lies unread in its socket: the relay gets it nevertheless. */
+START_TEST(last_word_of_a_client_that_did_not_listen)
+{
+    static struct side *const without_a[] = {&side_r, &side_b};
+
+    open_pair(NULL);
+    ck_assert_int_eq(peer_send(&b, 100), TOXTCP_OK);
+    wait_for_input(toxtcp_client_link(a.client));
+    ck_assert_int_eq(peer_send(&a, 100), TOXTCP_OK);
+    peer_close(&a);
+    run_until(without_a, 2, has_received, &b);
+}
+END_TEST
+
+static bool has_read_more(void *before)
+{
+    return bytes_read_by(&side_a) > *(uint64_t *)before;
+}
+
+/* The same of a relay: it has pinged all, and is freed while something lies in their sockets. */
+START_TEST(last_word_of_a_relay_that_did_not_listen)
+{
+    struct toxtcp_server_config config;
+    struct toxtcp_ev_info info;
+
+    toxtcp_server_config_default(&config);
+    open_pair(&config);
+    for (int i = 0; i < 10; i++) {
+        turn(&side_a);
+        turn(&side_r);
+    }
+    uint64_t before = bytes_read_by(&side_a);
+    toxtcp_ev_get_info(side_a.ev, &info);
+    const uint64_t written = info.bytes_written;
+    ck_assert_int_eq(peer_send(&a, 100), TOXTCP_OK);
+    while (info.bytes_written == written) {
+        turn(&side_a);
+        toxtcp_ev_get_info(side_a.ev, &info);
+    }
+    toxtcp_server_expire(relay.server, toxtcp_ev_now(side_r.ev) + config.ping_interval_ms + 1);
+    relay_close(&relay);
+    run_side_until(&side_a, has_read_more, &before);
+}
+END_TEST
+
 TCase *ev_stream_tests(void)
 {
     TCase *tcase = tcase_create("stream");
@@ -545,6 +617,8 @@ TCase *ev_stream_tests(void)
     tcase_add_loop_test(tcase, data_before_a_reset_is_read, 0, 2);
     tcase_add_test(tcase, freed_after_a_reset);
     tcase_add_test(tcase, half_open);
+    tcase_add_test(tcase, last_word_of_a_client_that_did_not_listen);
+    tcase_add_test(tcase, last_word_of_a_relay_that_did_not_listen);
     tcase_add_test(tcase, stalled_client);
     tcase_add_test(tcase, full_in_both_directions);
     tcase_add_test(tcase, full_towards_a_peer);

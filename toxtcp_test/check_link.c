@@ -42,11 +42,16 @@ static int tell(struct toxtcp_link *link, enum moment moment)
     return answers[moment];
 }
 
+static int on_begin(struct toxtcp_link *link)
+{
+    return channel_connect(&link->channel, env, &keys, &relay.keys.public_key);
+}
+
 static int on_connected(struct toxtcp_link *link, const struct toxtcp_address *remote, uint64_t now_ms)
 {
     (void)remote;
     ck_assert_uint_eq(now_ms, relay.now_ms);
-    ck_assert_int_eq(channel_connect(&link->channel, env, &keys, &relay.keys.public_key), TOXTCP_OK);
+    ck_assert_uint_eq(link_waiting(link), WIRE_REQUEST_SIZE);
     return tell(link, CONNECTED);
 }
 
@@ -116,7 +121,8 @@ static const struct toxtcp_key_pair *on_keys(struct toxtcp_link *link)
     return &keys;
 }
 
-static const struct link_owner client_side = {.connected = on_connected,
+static const struct link_owner client_side = {.begin = on_begin,
+                                              .connected = on_connected,
                                               .opened = on_opened,
                                               .packet = on_packet,
                                               .closed = on_closed,

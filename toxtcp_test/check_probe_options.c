@@ -123,7 +123,7 @@ START_TEST(what_is_wrong)
     REFUSED("--nonsense: there is no such option; see toxtcp-probe --help", "--nonsense", RELAY);
     REFUSED("-x: there is no such option; see toxtcp-probe --help", "-x", RELAY);
     REFUSED("--json: it needs a value; see toxtcp-probe --help", "--json");
-    REFUSED("--quiet=1: it takes no value; see toxtcp-probe --help", "--quiet=1", RELAY);
+    REFUSED("--quiet: it takes no value; see toxtcp-probe --help", "--quiet=1", RELAY);
     /* The first thing that is wrong is told. */
     REFUSED("--timeout 0", "--timeout", "0", "--parallel", "0", "nonsense");
     options_free(&options);

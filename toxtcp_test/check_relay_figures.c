@@ -168,6 +168,7 @@ START_TEST(workers_are_added_up)
         figures->workers[i].server.route_count = 100;
         figures->workers[i].server.online_count = 40;
         figures->workers[i].ev.bytes_written = 1000;
+        figures->workers[i].ev.fast_opens_accepted = 7;
         figures->workers[i].cpu_ns = 1500000000 + i;
     }
     figures->waits_us.count = 0;
@@ -179,6 +180,7 @@ START_TEST(workers_are_added_up)
     ck_assert(has(text, "\ntoxtcp_relay_clients{state=\"unconfirmed\"} 3\n"));
     ck_assert(has(text, "\ntoxtcp_relay_routes{state=\"offline\"} 180\n"));
     ck_assert(has(text, "\ntoxtcp_relay_socket_bytes_total{direction=\"out\"} 3000\n"));
+    ck_assert(has(text, "\ntoxtcp_relay_fast_opens_total 21\n"));
     ck_assert(has(text, "\ntoxtcp_relay_worker_clients{worker=\"2\"} 12\n"));
     ck_assert(has(text, "\ntoxtcp_relay_worker_cpu_seconds_total{worker=\"2\"} 1.500000002\n"));
     ck_assert(has(text, "\nprocess_cpu_seconds_total 1.234567890\n"));

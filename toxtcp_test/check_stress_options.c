@@ -132,7 +132,7 @@ START_TEST(options_at_their_edges)
     REFUSED("--threads 1.5: it is a whole number", RELAY, "--threads", "1.5", "idle");
     REFUSED("--ramp 0", RELAY, "--ramp", "0", "idle");
     REFUSED("--relay-pid -1", RELAY, "--relay-pid", "-1", "idle");
-    REFUSED("see toxtcp-stress --help", RELAY, "--nonsense");
+    REFUSED("--nonsense: there is no such option; see toxtcp-stress --help", RELAY, "--nonsense");
 }
 END_TEST
 

@@ -253,6 +253,22 @@ static void suspect_same_key(struct chat *chat, struct chat_relay *relay, enum t
     }
 }
 
+static void say_all_down(struct chat *chat)
+{
+    char proxy[ENDPOINT_TEXT_SIZE];
+
+    if (chat->options->has_proxy) {
+        endpoint_text_format(&chat->options->proxy.proxy.endpoint, proxy);
+        console_status(chat->console,
+                       "no relay can be reached; trying again all the time. Check the network, the proxy %s and the "
+                       "relays that you gave",
+                       proxy);
+    } else {
+        console_status(chat->console, "no relay can be reached; trying again all the time. Check the network and the "
+                                      "relays that you gave");
+    }
+}
+
 static void say_if_all_are_down(struct chat *chat)
 {
     for (size_t i = 0; i < chat->relay_count; i++) {
@@ -265,8 +281,7 @@ static void say_if_all_are_down(struct chat *chat)
     }
     if (!chat->said_all_down) {
         chat->said_all_down = true;
-        console_status(chat->console, "no relay can be reached; trying again all the time. Check the network and the "
-                                      "relays that you gave");
+        say_all_down(chat);
     }
 }
 
@@ -500,11 +515,18 @@ static int start_connections(struct chat *chat, const struct toxtcp_key_pair *ke
                                                                   .peer_can_send = peer_can_send,
                                                                   .stranger_oob = stranger_oob,
                                                                   .relay_state = relay_state};
-    int error =
-        toxtcp_connections_new(chat->env, toxtcp_ev_driver(chat->ev), NULL, keys, &callbacks, chat, &chat->connections);
+    struct toxtcp_connections_config config;
+    int error;
 
+    options_configure(chat->options, &config);
+    error = toxtcp_connections_new(chat->env, toxtcp_ev_driver(chat->ev), &config, keys, &callbacks, chat,
+                                   &chat->connections);
     if (error == TOXTCP_OK) {
         error = toxtcp_ev_attach_connections(chat->ev, chat->connections);
+    }
+    if (error == TOXTCP_OK) {
+        /* Where the network cannot be watched, silence tells later that it has changed. */
+        (void)toxtcp_ev_watch_network(chat->ev, chat->connections, true);
     }
     if (error != TOXTCP_OK) {
         return problem_set(problem, "%s", toxtcp_strerror(error));
@@ -530,6 +552,21 @@ static void take_relays(struct chat *chat)
     }
 }
 
+static int choose_way_out(struct chat *chat, struct problem *problem)
+{
+    const struct chat_options *options = chat->options;
+    int error = toxtcp_ev_set_interface(chat->ev, options->interface);
+
+    if (error != TOXTCP_OK) {
+        return problem_set(problem, "--interface: %s", toxtcp_strerror(error));
+    }
+    if (options->has_source && udp_judge_source(&options->source, problem) != 0) {
+        return -1;
+    }
+    error = toxtcp_ev_set_source(chat->ev, options->has_source ? &options->source : NULL);
+    return error == TOXTCP_OK ? 0 : problem_set(problem, "--source: %s", toxtcp_strerror(error));
+}
+
 int chat_start(struct chat *chat, struct ev_loop *loop, struct toxtcp_env *env, struct toxtcp_ev *ev,
                const struct chat_options *options, const struct toxtcp_key_pair *keys, struct problem *problem)
 {
@@ -543,6 +580,9 @@ int chat_start(struct chat *chat, struct ev_loop *loop, struct toxtcp_env *env, 
         return problem_set(problem, "out of memory");
     }
     take_relays(chat);
+    if (choose_way_out(chat, problem) != 0) {
+        return -1;
+    }
     if (ways_start(chat, problem) != 0) {
         return -1;
     }

@@ -7,7 +7,14 @@
 #include "../common/address_text.h"
 #include "ways.h"
 
-enum { ROUND_TRIP_SIZE = 32, TRUST_SIZE = 48, NAMES_SIZE = 200, PEERS_SHOWN_PER_RELAY = 4 };
+enum {
+    ROUND_TRIP_SIZE = 32,
+    TRUST_SIZE = 48,
+    PATH_SIZE = 160,
+    NAMES_SIZE = 200,
+    PEERS_SHOWN_PER_RELAY = 4,
+    RATE_SIZE = 32
+};
 
 static const char *relay_state_name(enum toxtcp_relay_state state)
 {
@@ -95,6 +102,35 @@ static void format_trust(const struct toxtcp_relay_info *info, char text[TRUST_S
     }
 }
 
+/* Bytes per second, as people say it: "1.2 MB/s". */
+static void format_rate(uint64_t rate, char text[RATE_SIZE])
+{
+    if (rate >= 1000000) {
+        (void)snprintf(text, RATE_SIZE, "%.1f MB/s", (double)rate / 1e6);
+    } else if (rate >= 1000) {
+        (void)snprintf(text, RATE_SIZE, "%.1f kB/s", (double)rate / 1e3);
+    } else {
+        (void)snprintf(text, RATE_SIZE, "%u B/s", (unsigned)rate);
+    }
+}
+
+/* What the system says: ", TCP 12.3 +- 0.4 ms, 3 sent again, 1.2 MB/s, fast open", or what of it there is to say. What
+ * lies behind a proxy it does not see. */
+static void format_path(const struct toxtcp_relay_info *info, bool proxied, char text[PATH_SIZE])
+{
+    const struct toxtcp_path *path = &info->path;
+    char rate[RATE_SIZE];
+
+    text[0] = '\0';
+    if (info->path_known) {
+        format_rate(path->delivery_rate, rate);
+        (void)snprintf(text, PATH_SIZE, ", TCP%s %.1f +- %.1f ms, %lu sent again%s%s%s", proxied ? " to the proxy" : "",
+                       path->rtt_us / 1e3, path->rtt_var_us / 1e3, (unsigned long)path->retransmits,
+                       path->delivery_rate > 0 ? ", " : "", path->delivery_rate > 0 ? rate : "",
+                       path->fast_open ? ", fast open" : "");
+    }
+}
+
 static void list_relay(struct chat *chat, const struct chat_relay *relay)
 {
     struct toxtcp_endpoint endpoint = relay_entry_endpoint(relay->entry);
@@ -103,6 +139,7 @@ static void list_relay(struct chat *chat, const struct chat_relay *relay)
     char round_trip[ROUND_TRIP_SIZE];
     char primary[NAMES_SIZE];
     char trust[TRUST_SIZE];
+    char path[PATH_SIZE];
     bool failed;
 
     endpoint_text_format(&endpoint, address);
@@ -114,9 +151,10 @@ static void list_relay(struct chat *chat, const struct chat_relay *relay)
     format_round_trip(info.rtt_ms, round_trip);
     format_primary(chat, relay->handle, primary);
     format_trust(&info, trust);
-    console_status(chat->console, "relay %s: %s%s%s%s%s%s%s", address, relay_state_name(info.state),
+    format_path(&info, chat->options->has_proxy, path);
+    console_status(chat->console, "relay %s: %s%s%s%s%s%s%s%s", address, relay_state_name(info.state),
                    info.state == TOXTCP_RELAY_CONNECTED ? ", " : "",
-                   info.state == TOXTCP_RELAY_CONNECTED ? round_trip : "", trust, primary,
+                   info.state == TOXTCP_RELAY_CONNECTED ? round_trip : "", path, trust, primary,
                    failed ? ", last error: " : "", failed ? toxtcp_strerror(info.last_error) : "");
 }
 
@@ -185,11 +223,16 @@ static void set_target(struct chat *chat, const char *name, size_t len)
 
 static const char *const mode_names[] = {[PATH_AUTO] = "auto", [PATH_TCP] = "tcp", [PATH_UDP] = "udp"};
 
+static const char *why_no_udp(const struct chat *chat)
+{
+    return chat->options->has_proxy ? "tcp (--proxy)" : "tcp (--no-udp)";
+}
+
 static void show_path(struct chat *chat)
 {
     char text[WAYS_TEXT_SIZE];
 
-    console_status(chat->console, "path %s", chat->udp == NULL ? "tcp (--no-udp)" : mode_names[chat->mode]);
+    console_status(chat->console, "path %s", chat->udp == NULL ? why_no_udp(chat) : mode_names[chat->mode]);
     for (size_t i = 0; i < chat->peer_count; i++) {
         const struct chat_peer *peer = &chat->peers[i];
 
@@ -206,7 +249,8 @@ static void set_path(struct chat *chat, const char *name, size_t len)
             continue;
         }
         if (!ways_set_mode(chat, (enum path_mode)i)) {
-            not_obeyed(chat, "there is no UDP: the program was started with --no-udp");
+            not_obeyed(chat, chat->options->has_proxy ? "there is no UDP: the program was started with --proxy"
+                                                      : "there is no UDP: the program was started with --no-udp");
         }
         return;
     }

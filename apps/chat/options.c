@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,13 @@
 #include <toxtcp/error.h>
 
 #include "../common/address_text.h"
+#include "../common/option_problem.h"
 #include "candidate.h"
 
 enum { WAIT_DEFAULT_S = 30, WAIT_MAX_S = 86400, DEFAULT_NAME_DIGITS = 8, SHOWN_MAX = 80 };
+
+/* Through a proxy a relay may be several hops away, as with Tor, or be woken first. */
+enum { PROXY_CONNECT_TIMEOUT_MS = 30000 };
 
 const char options_help[] =
     "usage: toxtcp-chat --relay HOST:PORT:KEY... --peer [NAME=]KEY... [OPTION]...\n"
@@ -26,6 +31,10 @@ const char options_help[] =
     "  --no-udp               all goes through relays; the peers do not learn our addresses\n"
     "  --udp-port PORT        hear UDP there, where a router forwards it to (any)\n"
     "  --udp-announce IP:PORT tell peers to send UDP there, not to our own addresses; repeatable\n"
+    "  --proxy KIND://[USER[:PASSWORD]@]HOST:PORT  reach all relays through it; KIND is socks5 or http; no UDP\n"
+    "  --proxy-password FILE  its first line is the proxy's password; so is $TOXTCP_PROXY_PASSWORD\n"
+    "  --interface NAME       go by that network interface alone\n"
+    "  --source ADDRESS       go from that address of ours\n"
     "  --raw                  no line is a command, even if it begins with /\n"
     "  --help, --version\n"
     "\n"
@@ -42,6 +51,10 @@ static const struct option long_options[] = {{"relay", required_argument, NULL, 
                                              {"no-udp", no_argument, NULL, 'n'},
                                              {"udp-port", required_argument, NULL, 'u'},
                                              {"udp-announce", required_argument, NULL, 'U'},
+                                             {"proxy", required_argument, NULL, 'x'},
+                                             {"proxy-password", required_argument, NULL, 'X'},
+                                             {"interface", required_argument, NULL, 'i'},
+                                             {"source", required_argument, NULL, 'f'},
                                              {"raw", no_argument, NULL, 'a'},
                                              {"help", no_argument, NULL, 'h'},
                                              {"version", no_argument, NULL, 'V'},
@@ -145,7 +158,89 @@ static int add_udp_announce(struct chat_options *options, const char *text, stru
     return 0;
 }
 
-static int read_option(int option, const char *value, struct chat_options *options, struct problem *problem)
+static int read_proxy(struct chat_options *options, const char *text, struct problem *problem)
+{
+    struct problem inner;
+
+    if (options->has_proxy) {
+        return problem_set(problem, "--proxy: there is only one");
+    }
+    options->has_proxy = true;
+    if (proxy_text_parse(text, &options->proxy, &inner) != 0) {
+        return problem_set(problem, "--proxy: %.490s", inner.text);
+    }
+    return 0;
+}
+
+static int read_proxy_password(struct chat_options *options, const char *path, struct problem *problem)
+{
+    if (options->proxy_password_path != NULL) {
+        return problem_set(problem, "--proxy-password: there is only one");
+    }
+    options->proxy_password_path = path;
+    return 0;
+}
+
+/* The password from where it does not show in a list of processes. */
+static int complete_proxy(struct chat_options *options, struct problem *problem)
+{
+    const char *environment = getenv("TOXTCP_PROXY_PASSWORD");
+    const bool is_set = environment != NULL && environment[0] != '\0';
+    struct problem inner;
+
+    if (options->proxy_password_path != NULL) {
+        if (!options->has_proxy) {
+            return problem_set(problem, "--proxy-password is of no use without --proxy");
+        }
+        if (proxy_text_read_password(&options->proxy, options->proxy_password_path, &inner) != 0) {
+            return problem_set(problem, "--proxy-password: %.480s", inner.text);
+        }
+    } else if (options->proxy.proxy.user != NULL && options->proxy.proxy.password == NULL && is_set) {
+        if (proxy_text_set_password(&options->proxy, environment, &inner) != 0) {
+            return problem_set(problem, "TOXTCP_PROXY_PASSWORD: %.480s", inner.text);
+        }
+    }
+    return 0;
+}
+
+static int read_interface(struct chat_options *options, const char *text, struct problem *problem)
+{
+    if (if_nametoindex(text) == 0) {
+        return problem_set(problem, "--interface: there is no interface \"%.*s\"", SHOWN_MAX, text);
+    }
+    options->interface = text;
+    return 0;
+}
+
+static int read_source(struct chat_options *options, const char *text, struct problem *problem)
+{
+    /* An address stands with a port everywhere else: here it has none to give. */
+    const bool is_ip6 = strchr(text, ':') != NULL;
+    char with_port[SHOWN_MAX];
+    const int len = snprintf(with_port, sizeof with_port, is_ip6 ? "[%s]:1" : "%s:1", text);
+
+    if (len < 0 || (size_t)len >= sizeof with_port ||
+        address_text_parse(with_port, (size_t)len, &options->source) != TOXTCP_OK) {
+        return problem_set(problem, "--source: \"%.*s\" is no address", SHOWN_MAX, text);
+    }
+    options->source.port = 0;
+    options->has_source = true;
+    return 0;
+}
+
+/* What is left when the options are read. */
+static int judge_rest(const char *argument, struct problem *problem)
+{
+    /* A password is not for error messages. */
+    if (strstr(argument, "://") != NULL || strchr(argument, '@') != NULL) {
+        return problem_set(problem, "KIND://... is no option; did you mean --proxy KIND://...?");
+    }
+    return problem_set(problem, "\"%.*s\" is no option; see toxtcp-chat --help", SHOWN_MAX, argument);
+}
+
+/* `argument` is where the option stands. */
+static int read_option(int option, const char *value, const char *argument, struct chat_options *options,
+                       struct problem *problem)
 {
     switch (option) {
     case 'r':
@@ -163,12 +258,20 @@ static int read_option(int option, const char *value, struct chat_options *optio
         return read_udp_port(options, value, problem);
     case 'U':
         return add_udp_announce(options, value, problem);
+    case 'i':
+        return read_interface(options, value, problem);
+    case 'f':
+        return read_source(options, value, problem);
     case 'k':
         options->keys_path = value;
         return 0;
     case 's':
         options->show_key = true;
         return 0;
+    case 'x':
+        return read_proxy(options, value, problem);
+    case 'X':
+        return read_proxy_password(options, value, problem);
     case 'a':
         options->raw = true;
         return 0;
@@ -179,8 +282,26 @@ static int read_option(int option, const char *value, struct chat_options *optio
         options->version = true;
         return 0;
     default:
-        return problem_set(problem, "see toxtcp-chat --help");
+        return option_problem("toxtcp-chat", option, argument, problem);
     }
+}
+
+/* An interface of ours means nothing to the proxy. */
+static int check_scopes(const struct chat_options *options, struct problem *problem)
+{
+    for (size_t i = 0; options->has_proxy && i < options->relays.count; i++) {
+        const struct toxtcp_endpoint endpoint = relay_entry_endpoint(&options->relays.entries[i]);
+        char text[ENDPOINT_TEXT_SIZE];
+
+        if (endpoint.host == NULL && endpoint.address.scope_id != 0) {
+            endpoint_text_format(&endpoint, text);
+            return problem_set(problem,
+                               "relay %s: a proxy cannot reach it, since the interface in this address is one of this "
+                               "machine; leave out the relay or --proxy",
+                               text);
+        }
+    }
+    return 0;
 }
 
 static int check_complete(const struct chat_options *options, struct problem *problem)
@@ -191,6 +312,9 @@ static int check_complete(const struct chat_options *options, struct problem *pr
     if (options->no_udp && (options->udp_port != 0 || options->udp_announce_count > 0)) {
         return problem_set(problem, "--no-udp does not go with --udp-port and --udp-announce");
     }
+    if (options->has_proxy && (options->udp_port != 0 || options->udp_announce_count > 0)) {
+        return problem_set(problem, "--proxy does not go with --udp-port and --udp-announce: nothing goes around it");
+    }
     if (options->relays.count == 0) {
         return problem_set(problem, "no relay is given: use --relay HOST:PORT:KEY or --relays FILE");
     }
@@ -199,7 +323,7 @@ static int check_complete(const struct chat_options *options, struct problem *pr
                            "no peer is given: use --peer KEY with the public key of whom you want to talk to (your "
                            "own, for them, is printed by toxtcp-chat --keys FILE --show-key)");
     }
-    return 0;
+    return check_scopes(options, problem);
 }
 
 int options_read(int count, char *const *arguments, struct chat_options *options, struct problem *problem)
@@ -207,20 +331,35 @@ int options_read(int count, char *const *arguments, struct chat_options *options
     int option;
 
     *options = (struct chat_options){.wait_s = WAIT_DEFAULT_S};
-    while ((option = getopt_long(count, arguments, "hV", long_options, NULL)) != -1) {
-        if (read_option(option, optarg, options, problem) != 0) {
+    opterr = 0;
+    while ((option = getopt_long(count, arguments, ":hV", long_options, NULL)) != -1) {
+        if (read_option(option, optarg, arguments[optind - 1], options, problem) != 0) {
             return -1;
         }
     }
     if (optind < count) {
-        return problem_set(problem, "\"%.*s\" is no option; see toxtcp-chat --help", SHOWN_MAX, arguments[optind]);
+        return judge_rest(arguments[optind], problem);
     }
-    return check_complete(options, problem);
+    if (complete_proxy(options, problem) != 0 || check_complete(options, problem) != 0) {
+        return -1;
+    }
+    options->no_udp = options->no_udp || options->has_proxy;
+    return 0;
+}
+
+void options_configure(const struct chat_options *options, struct toxtcp_connections_config *config)
+{
+    toxtcp_connections_config_default(config);
+    if (options->has_proxy) {
+        config->client.proxy = &options->proxy.proxy;
+        config->client.connect_timeout_ms = PROXY_CONNECT_TIMEOUT_MS;
+    }
 }
 
 void options_free(struct chat_options *options)
 {
     relay_list_free(&options->relays);
+    proxy_text_wipe(&options->proxy);
     free(options->peers);
     *options = (struct chat_options){.wait_s = 0};
 }

@@ -7,9 +7,11 @@
 #include <stdint.h>
 
 #include <toxtcp/address.h>
+#include <toxtcp/connections.h>
 #include <toxtcp/key.h>
 
 #include "../common/problem.h"
+#include "../common/proxy_text.h"
 #include "../common/relay_list.h"
 #include "text.h"
 
@@ -26,19 +28,27 @@ struct chat_options {
     size_t peer_count;
     const char *keys_path; /* or NULL: a throw-away identity */
     uint32_t wait_s;       /* after the end of the input, for what is not delivered */
-    bool no_udp;
-    uint32_t udp_port; /* 0: any */
+    bool no_udp;           /* with a proxy, too */
+    bool has_proxy;
+    struct proxy_text proxy;
+    const char *proxy_password_path; /* or NULL */
+    uint32_t udp_port;               /* 0: any */
     struct toxtcp_address udp_announce[UDP_ANNOUNCE_MAX];
     size_t udp_announce_count;
-    bool raw; /* no line is a command */
+    const char *interface; /* to go by, or NULL: any */
+    bool has_source;
+    struct toxtcp_address source; /* of ours, to go from; the port is 0 */
+    bool raw;                     /* no line is a command */
     bool show_key;
     bool help;
     bool version;
 };
 
-/* Reads the command line; `options` borrows from `arguments`. Returns 0, or -1 with `problem` set. Either way the
- * options are the caller's to free. */
+/* Reads the command line; `options` borrows from `arguments`, and is not to be moved: there are pointers to itself in
+ * it. Returns 0, or -1 with `problem` set. Either way the options are the caller's to free. */
 int options_read(int count, char *const *arguments, struct chat_options *options, struct problem *problem);
+/* The library's defaults, and what the options say of them; it borrows the proxy. */
+void options_configure(const struct chat_options *options, struct toxtcp_connections_config *config);
 void options_free(struct chat_options *options);
 
 extern const char options_help[];

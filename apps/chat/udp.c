@@ -1,6 +1,7 @@
 /* The sockets for UDP, one of each family, and the addresses at which they hear. SPDX-License-Identifier: ISC */
 #include "udp.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>
 #include <ifaddrs.h>
@@ -82,6 +83,7 @@ static socklen_t to_system(const struct toxtcp_address *address, union any_addre
         return sizeof any->in;
     }
     any->in6.sin6_port = htons(address->port);
+    any->in6.sin6_scope_id = address->scope_id;
     memcpy(&any->in6.sin6_addr, address->ip, 16);
     return sizeof any->in6;
 }
@@ -164,15 +166,25 @@ static size_t add(struct toxtcp_address *addresses, size_t count, const struct t
     return count;
 }
 
+static bool is_our_source(const struct udp *udp, const struct toxtcp_address *address)
+{
+    const struct toxtcp_address *source = udp->options.source;
+
+    return source == NULL ||
+           (source->family == address->family && memcmp(source->ip, address->ip, sizeof source->ip) == 0);
+}
+
 static void add_own(struct udp *udp, const struct ifaddrs *item)
 {
+    const char *interface = udp->options.interface;
     struct toxtcp_address address;
 
-    if (item->ifa_addr == NULL || (item->ifa_flags & IFF_UP) == 0) {
+    if (item->ifa_addr == NULL || (item->ifa_flags & IFF_UP) == 0 ||
+        (interface != NULL && strcmp(item->ifa_name, interface) != 0)) {
         return;
     }
     address = from_system(item->ifa_addr);
-    if (address.family != TOXTCP_FAMILY_NONE) {
+    if (address.family != TOXTCP_FAMILY_NONE && is_our_source(udp, &address)) {
         address.port = socket_for(udp, &address)->port;
         if (udp_reaches(udp, &address)) {
             udp->own_count = add(udp->own, udp->own_count, &address);
@@ -245,21 +257,79 @@ bool udp_seen_at(struct udp *udp, const void *peer, const struct toxtcp_address 
 
 /* --- Beginning and end --- */
 
-static int open_socket(struct udp_socket *at, int family, uint16_t port)
+/* By way of that interface alone, where there is one. */
+static int bind_to_interface(int fd, int family, const char *interface)
 {
-    union any_address any = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)}};
-    socklen_t size = sizeof any.in6;
+    if (interface == NULL) {
+        return 0;
+    }
+#if defined SO_BINDTODEVICE
+    (void)family;
+    return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface));
+#elif defined IP_BOUND_IF
+    const unsigned index = if_nametoindex(interface);
+
+    return setsockopt(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+                      family == AF_INET6 ? IPV6_BOUND_IF : IP_BOUND_IF, &index, sizeof index);
+#else
+    (void)fd;
+    (void)family;
+    errno = ENOPROTOOPT;
+    return -1;
+#endif
+}
+
+static bool is_unspecified(const struct toxtcp_address *address)
+{
+    static const uint8_t zeros[sizeof address->ip];
+
+    return memcmp(address->ip, zeros, sizeof zeros) == 0;
+}
+
+int udp_judge_source(const struct toxtcp_address *source, struct problem *problem)
+{
+    const bool is_ip6 = source->family == TOXTCP_FAMILY_IPV6;
+    char text[INET6_ADDRSTRLEN] = "";
+    union any_address any;
+    const socklen_t size = to_system(source, &any);
+    const int fd = socket(any.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int result = fd < 0 ? -1 : bind(fd, &any.any, size);
+    const int error = errno;
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (result == 0 && !is_unspecified(source)) {
+        return 0;
+    }
+    (void)inet_ntop(is_ip6 ? AF_INET6 : AF_INET, source->ip, text, sizeof text);
+    if (result != 0 && is_ip6 && IN6_IS_ADDR_LINKLOCAL(&any.in6.sin6_addr) && source->scope_id == 0) {
+        return problem_set(problem, "--source: %s needs the interface that has it: %s%%NAME", text, text);
+    }
+    if (result != 0 && error != EADDRNOTAVAIL) {
+        return problem_set(problem, "--source: %s: %s", text, strerror(error));
+    }
+    return problem_set(problem, "--source: %s is no address of this machine", text);
+}
+
+static int open_socket(struct udp_socket *at, int family, const struct udp_options *options)
+{
+    struct toxtcp_address from = {.family = family == AF_INET ? TOXTCP_FAMILY_IPV4 : TOXTCP_FAMILY_IPV6};
+    union any_address any;
+    socklen_t size;
     int one = 1;
 
-    if (family == AF_INET) {
-        any.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-        size = sizeof any.in;
+    if (options->source != NULL) {
+        from = *options->source;
     }
+    from.port = options->port;
+    size = to_system(&from, &any);
     at->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (at->fd < 0) {
         return -1;
     }
-    if ((family == AF_INET6 && setsockopt(at->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) ||
+    if (bind_to_interface(at->fd, family, options->interface) != 0 ||
+        (family == AF_INET6 && setsockopt(at->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) ||
         bind(at->fd, &any.any, size) != 0 || getsockname(at->fd, &any.any, &size) != 0) {
         int error = errno;
 
@@ -270,6 +340,12 @@ static int open_socket(struct udp_socket *at, int family, uint16_t port)
     }
     at->port = from_system(&any.any).port;
     return 0;
+}
+
+/* What goes from one address of ours has no use for the other family. */
+static bool is_family_of_source(const struct udp_options *options, int family)
+{
+    return options->source == NULL || (options->source->family == TOXTCP_FAMILY_IPV6) == (family == AF_INET6);
 }
 
 int udp_new(struct ev_loop *loop, const struct udp_options *options, udp_received *received, void *user,
@@ -287,7 +363,11 @@ int udp_new(struct ev_loop *loop, const struct udp_options *options, udp_receive
         struct udp_socket *at = &made->sockets[i];
 
         at->udp = made;
-        if (open_socket(at, families[i], options->port) == 0) {
+        at->fd = -1;
+        if (!is_family_of_source(options, families[i])) {
+            continue;
+        }
+        if (open_socket(at, families[i], options) == 0) {
             ev_io_init(&at->watcher, readable, at->fd, EV_READ);
             at->watcher.data = at;
             ev_io_start(loop, &at->watcher);

@@ -18,11 +18,16 @@ struct udp_options {
     uint16_t port;                         /* 0: any */
     const struct toxtcp_address *announce; /* to be told instead of our own addresses; borrowed */
     size_t announce_count;
-    bool loopback; /* the loopback address is of use, even where there are others */
+    const char *interface;               /* by which datagrams go and come, or NULL: any; borrowed */
+    const struct toxtcp_address *source; /* of ours, the only one to be used, or NULL; borrowed; its port is ignored */
+    bool loopback;                       /* the loopback address is of use, even where there are others */
 };
 
 /* A datagram came. */
 typedef void udp_received(void *user, const struct toxtcp_address *from, const uint8_t *packet, size_t len);
+
+/* Whether datagrams, and streams, can go from that address: whether it is ours. Returns 0, or -1 with `problem` set. */
+int udp_judge_source(const struct toxtcp_address *source, struct problem *problem);
 
 /* Returns 0, or -1 with `problem` set. */
 int udp_new(struct ev_loop *loop, const struct udp_options *options, udp_received *received, void *user,

@@ -421,6 +421,8 @@ int ways_start(struct chat *chat, struct problem *problem)
     struct udp_options udp = {.port = (uint16_t)options->udp_port,
                               .announce = options->udp_announce,
                               .announce_count = options->udp_announce_count,
+                              .interface = options->interface,
+                              .source = options->has_source ? &options->source : NULL,
                               .loopback = has_loopback_relay(chat)};
 
     chat->unknown_senders = allowance_of(UNKNOWN_SENDERS, UNKNOWN_SENDER_EVERY_MS);

@@ -7,6 +7,8 @@
 
 #include <toxtcp/error.h>
 
+enum { SHOWN_MAX = 80 };
+
 /* The core knows scopes as numbers alone: a name of an interface is replaced by its number. */
 static int parse_named_scope(const char *text, size_t len, struct toxtcp_address *address)
 {
@@ -65,6 +67,75 @@ bool number_text_parse(const char *text, size_t len, uint32_t minimum, uint32_t 
     }
     *number = (uint32_t)value;
     return true;
+}
+
+/* A host name as resolvers take it; deliberately without spaces, brackets and colons. */
+static bool is_host_name(const char *text, size_t len)
+{
+    if (len == 0 || len > TOXTCP_HOST_MAX || text[0] == '.' || text[0] == '-') {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '-' && c != '_') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "1.2.3" and "1.2.3.4.5" are addresses with a slip of the pen, not names. */
+static bool looks_like_ipv4(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] != '.' && (text[i] < '0' || text[i] > '9')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int no_host(const char *text, size_t len, struct problem *problem)
+{
+    int shown = (int)(len < SHOWN_MAX ? len : SHOWN_MAX);
+
+    if (len > 0 && text[0] == '[') {
+        return problem_set(problem, "%.*s is no IPv6 address in brackets", shown, text);
+    }
+    if (len > 0 && memchr(text, ':', len) != NULL) {
+        return problem_set(problem, "an IPv6 address stands in brackets: [%.*s]", shown, text);
+    }
+    return problem_set(problem, "\"%.*s\" is neither an address nor a host name", shown, text);
+}
+
+int endpoint_text_parse(const char *text, size_t len, char host[TOXTCP_HOST_MAX + 1], struct toxtcp_address *address,
+                        struct problem *problem)
+{
+    const char *colon = len == 0 ? NULL : memrchr(text, ':', len);
+    size_t host_len = colon == NULL ? 0 : (size_t)(colon - text);
+    size_t port_len = colon == NULL ? 0 : len - host_len - 1;
+    uint32_t port;
+
+    if (colon == NULL) {
+        return problem_set(problem, "\"%.*s\" has no port", (int)(len < SHOWN_MAX ? len : SHOWN_MAX), text);
+    }
+    if (!number_text_parse(colon + 1, port_len, 1, UINT16_MAX, &port)) {
+        return problem_set(problem, "\"%.*s\" is no port of 1 to 65535",
+                           (int)(port_len < SHOWN_MAX ? port_len : SHOWN_MAX), colon + 1);
+    }
+    host[0] = '\0';
+    if (address_text_parse(text, len, address) == TOXTCP_OK) {
+        return 0;
+    }
+    if (!is_host_name(text, host_len) || looks_like_ipv4(text, host_len)) {
+        return no_host(text, host_len, problem);
+    }
+    memcpy(host, text, host_len);
+    host[host_len] = '\0';
+    *address = (struct toxtcp_address){.port = (uint16_t)port};
+    return 0;
 }
 
 void endpoint_text_format(const struct toxtcp_endpoint *endpoint, char text[ENDPOINT_TEXT_SIZE])

@@ -27,54 +27,13 @@ static const char *last_colon(const char *text, size_t len)
     return len == 0 ? NULL : memrchr(text, ':', len);
 }
 
-/* A host name as resolvers take it; deliberately without spaces, brackets and colons. */
-static bool is_host_name(const char *text, size_t len)
+static int parse_endpoint(const char *text, size_t len, struct relay_entry *entry, struct problem *problem)
 {
-    if (len == 0 || len > TOXTCP_HOST_MAX || text[0] == '.' || text[0] == '-') {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    struct problem inner;
 
-        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '-' && c != '_') {
-            return false;
-        }
+    if (endpoint_text_parse(text, len, entry->host, &entry->address, &inner) != 0) {
+        return problem_set(problem, "%.300s; %s", inner.text, form);
     }
-    return true;
-}
-
-/* "1.2.3" and "1.2.3.4.5" are addresses with a slip of the pen, not names. */
-static bool looks_like_ipv4(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] != '.' && (text[i] < '0' || text[i] > '9')) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* `text` is "HOST:PORT", its port already read. */
-static int parse_host(const char *text, size_t host_len, size_t len, struct relay_entry *entry, struct problem *problem)
-{
-    int shown = (int)(host_len < SHOWN_MAX ? host_len : SHOWN_MAX);
-    uint16_t port = entry->address.port;
-
-    if (address_text_parse(text, len, &entry->address) == TOXTCP_OK) {
-        return 0;
-    }
-    if (host_len > 0 && memchr(text, ':', host_len) != NULL && text[0] != '[') {
-        return problem_set(problem, "an IPv6 address stands in brackets: [%.*s]:PORT:KEY", shown, text);
-    }
-    if (host_len > 0 && text[0] == '[') {
-        return problem_set(problem, "%.*s is no IPv6 address in brackets", shown, text);
-    }
-    if (!is_host_name(text, host_len) || looks_like_ipv4(text, host_len)) {
-        return problem_set(problem, "\"%.*s\" is neither an address nor a host name; %s", shown, text, form);
-    }
-    memcpy(entry->host, text, host_len);
-    entry->address = (struct toxtcp_address){.port = port};
     return 0;
 }
 
@@ -94,7 +53,6 @@ int relay_entry_parse(const char *text, size_t len, struct relay_entry *entry, s
     struct relay_entry parsed = {.host = ""};
     const char *key_colon = last_colon(text, len);
     const char *port_colon = key_colon == NULL ? NULL : last_colon(text, (size_t)(key_colon - text));
-    uint32_t port;
 
     if (port_colon == NULL) {
         return problem_set(problem, "\"%.*s\" is no relay; %s", (int)(len < SHOWN_MAX ? len : SHOWN_MAX), text, form);
@@ -102,13 +60,7 @@ int relay_entry_parse(const char *text, size_t len, struct relay_entry *entry, s
     if (parse_key(key_colon + 1, len - (size_t)(key_colon + 1 - text), &parsed, problem) != 0) {
         return -1;
     }
-    if (!number_text_parse(port_colon + 1, (size_t)(key_colon - port_colon) - 1, 1, UINT16_MAX, &port)) {
-        return problem_set(problem, "\"%.*s\" is no port of 1 to 65535; %s",
-                           (int)(key_colon - port_colon < SHOWN_MAX ? key_colon - port_colon - 1 : SHOWN_MAX),
-                           port_colon + 1, form);
-    }
-    parsed.address.port = (uint16_t)port;
-    if (parse_host(text, (size_t)(port_colon - text), (size_t)(key_colon - text), &parsed, problem) != 0) {
+    if (parse_endpoint(text, (size_t)(key_colon - text), &parsed, problem) != 0) {
         return -1;
     }
     *entry = parsed;

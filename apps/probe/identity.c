@@ -38,7 +38,8 @@ void identity_remote(const struct identity *identity, struct toxtcp_address *add
     }
 }
 
-void identity_look(struct identity *identity)
+/* `tried`: an attempt to connect was made, and so there was an address. */
+static void note_stage(struct identity *identity, bool tried)
 {
     struct toxtcp_address remote;
 
@@ -47,12 +48,18 @@ void identity_look(struct identity *identity)
     }
     identity_remote(identity, &remote);
     const bool connected = remote.family != TOXTCP_FAMILY_NONE;
-    if (identity->phase == PHASE_RESOLVING &&
-        (connected || toxtcp_ev_socket(toxtcp_client_link(identity->client)) >= 0)) {
+    if (identity->phase == PHASE_RESOLVING && (connected || tried)) {
         advance(identity, PHASE_CONNECTING);
     }
     if (identity->phase == PHASE_CONNECTING && connected) {
         advance(identity, PHASE_HANDSHAKING);
+    }
+}
+
+void identity_look(struct identity *identity)
+{
+    if (identity->client != NULL) {
+        note_stage(identity, !toxtcp_ev_is_resolving(toxtcp_client_link(identity->client)));
     }
 }
 
@@ -63,7 +70,7 @@ static void on_connected(void *user, struct toxtcp_client *client)
     struct identity *identity = user;
 
     (void)client;
-    identity_look(identity);
+    note_stage(identity, true);
     identity->open_ns = probe_clock_ns();
     if (identity->phase == PHASE_HANDSHAKING) {
         advance(identity, PHASE_PINGING);
@@ -90,7 +97,7 @@ static void on_closed(void *user, struct toxtcp_client *client, int error)
     struct identity *identity = user;
 
     (void)client;
-    identity_look(identity);
+    note_stage(identity, false);
     /* A name that was found but none of whose addresses answered. */
     if (identity->phase == PHASE_RESOLVING && error != TOXTCP_ERR_HOST_UNKNOWN && error != TOXTCP_ERR_NO_DESCRIPTOR) {
         advance(identity, PHASE_CONNECTING);

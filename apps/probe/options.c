@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../common/address_text.h"
+#include "../common/option_problem.h"
 #include "round.h"
 
 enum { SHOWN_MAX = 60, PARALLEL_DEFAULT = 32, EVERY_DEFAULT_S = 60, EVERY_MAX_S = 604800, TIMEOUT_MAX_S = 60 };
@@ -70,23 +71,6 @@ static int read_parallel(const char *text, uint32_t *parallel, struct problem *p
     return 0;
 }
 
-/* In words of our own, since those of getopt begin with the path of the program. `argument` is where it stands. */
-static int option_problem(int option, const char *argument, struct problem *problem)
-{
-    const char *why = "there is no such option";
-    const bool is_long = strncmp(argument, "--", 2) == 0;
-
-    if (option == ':') {
-        why = "it needs a value";
-    } else if (is_long && optopt != 0) {
-        why = "it takes no value";
-    }
-    if (is_long) {
-        return problem_set(problem, "%.*s: %s; see toxtcp-probe --help", SHOWN_MAX, argument, why);
-    }
-    return problem_set(problem, "-%c: %s; see toxtcp-probe --help", optopt, why);
-}
-
 static int read_option(int option, const char *value, const char *argument, struct probe_options *options,
                        struct problem *problem)
 {
@@ -113,7 +97,7 @@ static int read_option(int option, const char *value, const char *argument, stru
         options->version = true;
         return 0;
     default:
-        return option_problem(option, argument, problem);
+        return option_problem("toxtcp-probe", option, argument, problem);
     }
 }
 

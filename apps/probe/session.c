@@ -178,6 +178,8 @@ static int make(struct session *session)
         toxtcp_ev_new(session->place.loop, &session->place.ev) != TOXTCP_OK) {
         return problem_set(session->problem, "out of memory or descriptors");
     }
+    /* Each step is measured by itself. */
+    toxtcp_ev_set_fast_open(session->place.ev, false);
     return output_init(&session->output, session->options, session->problem);
 }
 

@@ -225,10 +225,21 @@ static int run_with_keys(const struct relay_options *options, struct settings *s
 
 /* --- Before that --- */
 
+static bool was_given(const struct settings *settings, const char *name)
+{
+    return settings->given[settings_find(name) - settings_table];
+}
+
 static void warn(const struct settings *settings)
 {
     if (settings->unused[0] != '\0') {
         log_say(LEVEL_WARNING, "of no use to a pure TCP relay, and ignored: %s", settings->unused);
+    }
+    if (settings->tcp_fast_open > 0 && process_lacks_fast_open()) {
+        /* It is so on nearly every machine; only who asks for it by name is to be warned. */
+        log_say(was_given(settings, "tcp_fast_open") ? LEVEL_WARNING : LEVEL_INFO,
+                "tcp_fast_open: the kernel takes no data in a SYN, which would save clients a round trip: "
+                "bit 2 of net.ipv4.tcp_fastopen is not set (sysctl -w net.ipv4.tcp_fastopen=3)");
     }
     if (geteuid() == 0) {
         log_say(LEVEL_WARNING, "running as root, which it does not need: the unit toxtcp-relay.service has a user of "

@@ -4,6 +4,8 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "../common/option_problem.h"
+
 enum { SHOWN_MAX = 80, OWN_COUNT = 5, NAME_SIZE = 40 };
 
 /* What is no setting of its own. Settings have codes from FIRST_SETTING on. */
@@ -54,7 +56,9 @@ static void fill(struct long_options *options)
     *fill_settings(options, options->list + OWN_COUNT) = (struct option){NULL, 0, NULL, 0};
 }
 
-static int take_option(int option, const char *value, struct relay_options *options, struct problem *problem)
+/* `argument` is where the option stands. */
+static int take_option(int option, const char *value, const char *argument, struct relay_options *options,
+                       struct problem *problem)
 {
     switch (option) {
     case 'c':
@@ -71,7 +75,7 @@ static int take_option(int option, const char *value, struct relay_options *opti
         return 0;
     case ':':
     case '?':
-        return problem_set(problem, "see toxtcp-relay --help");
+        return option_problem("toxtcp-relay", option, argument, problem);
     default:
         break;
     }
@@ -90,8 +94,9 @@ int options_read(int count, char *const *arguments, struct relay_options *option
 
     *options = (struct relay_options){.config = NULL};
     fill(&known);
-    while ((option = getopt_long(count, arguments, "hV", known.list, NULL)) != -1) {
-        if (take_option(option, optarg, options, problem) != 0) {
+    opterr = 0;
+    while ((option = getopt_long(count, arguments, ":hV", known.list, NULL)) != -1) {
+        if (take_option(option, optarg, arguments[optind - 1], options, problem) != 0) {
             return -1;
         }
     }

@@ -63,6 +63,20 @@ uint64_t process_descriptors_max(void)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 1024;
 }
 
+bool process_lacks_fast_open(void)
+{
+    FILE *file = fopen("/proc/sys/net/ipv4/tcp_fastopen", "re");
+    unsigned value = 0;
+    bool known;
+
+    if (file == NULL) {
+        return false;
+    }
+    known = fscanf(file, "%u", &value) == 1;
+    (void)fclose(file);
+    return known && (value & 2U) == 0;
+}
+
 int process_write_pid(const char *path, struct problem *problem)
 {
     /* Others read it: that is what it is for. */

@@ -19,6 +19,9 @@ void process_open_standard(void);
 /* How many descriptors may be open. */
 uint64_t process_descriptors_max(void);
 
+/* Whether the kernel keeps data in a SYN from everybody, whatever a listener wants. False when it does not tell. */
+bool process_lacks_fast_open(void);
+
 /* Writes our number to the file. Returns 0, or -1 with `problem` set. */
 int process_write_pid(const char *path, struct problem *problem);
 /* Removes it, if our number is in it. */

@@ -99,6 +99,10 @@ const struct report_family report_families[] = {
      .label = {"direction"},
      .counter = true,
      .numbers = {{{"in"}, AT(ev.bytes_read)}, {{"out"}, AT(ev.bytes_written)}}},
+    {.name = "fast_opens",
+     .help = "Connections that were let in and had brought data in their SYN.",
+     .counter = true,
+     .numbers = {{{NULL}, AT(ev.fast_opens_accepted)}}},
     {.name = "mesh_keys", .help = "Clients that workers find each other's.", .numbers = {{{NULL}, AT(mesh_keys)}}},
     {.name = "mesh_queue_bytes",
      .help = "Bytes waiting between workers now.",
@@ -168,6 +172,7 @@ static void add_ev(struct toxtcp_ev_info *sum, const struct toxtcp_ev_info *info
     sum->bytes_read += info->bytes_read;
     sum->bytes_written += info->bytes_written;
     sum->stream_count += info->stream_count;
+    sum->fast_opens_accepted += info->fast_opens_accepted;
 }
 
 static void add_worker(struct report *report, uint32_t index)

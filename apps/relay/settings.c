@@ -57,6 +57,8 @@ const struct setting settings_table[] = {
     TEXT(http_address, SETTING_ADDRESS, false, "", "ADDR:PORT", "serve figures and a status page there"),
     {"threads", SETTING_NUMBER, false, AT(threads), 0, WORKERS_MAX, NULL, "0", "N",
      "worker threads; 0: one for each core"},
+    {"tcp_fast_open", SETTING_NUMBER, false, AT(tcp_fast_open), 0, 65535, NULL, "256", "N",
+     "half-open connections that may bring data in their SYN; 0: none"},
     NUMBER(clients_max, 1, MANY, "65536", "N", "connections in all"),
     NUMBER(unconfirmed_max, 1, MANY, "1024", "N", "connections that have not proved their key yet"),
     NUMBER(per_address_max, 0, MANY, "1024", "N", "connections from one IPv4 address or IPv6 /64; 0: any number"),

@@ -29,6 +29,7 @@ struct settings {
     char motd[256];
     char http_address[TOXTCP_ADDRESS_TEXT_SIZE];
     uint64_t threads; /* 0: one for each core */
+    uint64_t tcp_fast_open;
     uint64_t clients_max;
     uint64_t unconfirmed_max;
     uint64_t per_address_max;

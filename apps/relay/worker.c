@@ -34,6 +34,7 @@ struct worker {
     uint32_t index;
     struct toxtcp_ev_listener *listeners[LISTEN_MAX];
     size_t listener_count;
+    uint32_t fast_open; /* of each listener */
     struct histogram waits_us;
     pthread_t thread;
     bool running;
@@ -229,8 +230,15 @@ int worker_join(struct worker *worker, struct toxtcp_ev_mesh *mesh)
     return error;
 }
 
+void worker_set_fast_open(struct worker *worker, uint32_t queue_len)
+{
+    worker->fast_open = queue_len;
+}
+
 static int keep_listener(struct worker *worker, struct toxtcp_ev_listener *listener, struct toxtcp_address *address)
 {
+    /* Where the system does not know it, a handshake takes a round trip more. */
+    (void)toxtcp_ev_listener_set_fast_open(listener, worker->fast_open);
     toxtcp_ev_listener_address(listener, address);
     worker->listeners[worker->listener_count++] = listener;
     return TOXTCP_OK;

@@ -32,6 +32,8 @@ void worker_free(struct worker *worker);
 
 /* Errors: those of toxtcp_ev_mesh_join(). */
 int worker_join(struct worker *worker, struct toxtcp_ev_mesh *mesh);
+/* From each listener that is made after this, so many half-open connections may bring data in their SYN. */
+void worker_set_fast_open(struct worker *worker, uint32_t queue_len);
 /* `*address` becomes the one that was found. `shared`: others will listen there too. Errors: those of
  * toxtcp_ev_listen(). */
 int worker_listen(struct worker *worker, struct toxtcp_address *address, bool shared);

@@ -59,6 +59,7 @@ static int make_workers(struct workers *workers, const struct toxtcp_key_pair *k
             break;
         }
         workers->count++;
+        worker_set_fast_open(workers->list[index], (uint32_t)workers->settings.tcp_fast_open);
         if (workers->mesh != NULL) {
             error = worker_join(workers->list[index], workers->mesh);
         }

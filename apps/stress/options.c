@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/option_problem.h"
 #include "conditions.h"
 #include "engine.h"
 
@@ -199,7 +200,7 @@ static int read_report_option(int option, const char *name, const char *value, s
         options->quiet = true;
         return 0;
     default:
-        return problem_set(problem, "see toxtcp-stress --help");
+        return option_problem("toxtcp-stress", option, options->arguments[optind - 1], problem);
     }
 }
 
@@ -367,7 +368,8 @@ int options_read(int count, char *const *arguments, struct stress_options *optio
 
     *options = (struct stress_options){
         .duration_s = 10, .warmup_s = 1, .ramp = 1000, .threads = 1, .argument_count = count, .arguments = arguments};
-    while ((option = getopt_long(count, arguments, "hV", long_options, &index)) != -1) {
+    opterr = 0;
+    while ((option = getopt_long(count, arguments, ":hV", long_options, &index)) != -1) {
         if (read_option(option, long_options[index].name, optarg, options, problem) != 0) {
             return -1;
         }

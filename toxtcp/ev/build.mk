@@ -9,8 +9,10 @@ toxtcp_ev_libdriver_la_CPPFLAGS = $(public_cppflags) -D_GNU_SOURCE
 toxtcp_ev_libdriver_la_CFLAGS = $(AM_CFLAGS) $(CARES_CFLAGS) $(SODIUM_CFLAGS) $(VISIBILITY_CFLAGS)
 toxtcp_ev_libdriver_la_LIBADD = $(CARES_LIBS) $(EV_LIBS) $(SODIUM_LIBS) $(PTHREAD_LIBS)
 toxtcp_ev_libdriver_la_SOURCES = \
-	toxtcp/ev/candidates.c \
+	toxtcp/ev/alive.c \
+	toxtcp/ev/attempt.c \
 	toxtcp/ev/ev.c \
+	toxtcp/ev/fast_open.c \
 	toxtcp/ev/internal.h \
 	toxtcp/ev/keeper.c \
 	toxtcp/ev/listener.c \
@@ -18,6 +20,13 @@ toxtcp_ev_libdriver_la_SOURCES = \
 	toxtcp/ev/mesh.h \
 	toxtcp/ev/mesh_directory.c \
 	toxtcp/ev/mesh_queue.c \
+	toxtcp/ev/netlink.c \
+	toxtcp/ev/network.c \
+	toxtcp/ev/network.h \
+	toxtcp/ev/oob_once.c \
+	toxtcp/ev/preference.c \
+	toxtcp/ev/race.c \
+	toxtcp/ev/race.h \
 	toxtcp/ev/resolver.c \
 	toxtcp/ev/socket.c \
 	toxtcp/ev/stream.c \

@@ -1,6 +1,7 @@
 /* libtoxtcp-ev: the driver object, its clock and the deadlines that it keeps. SPDX-License-Identifier: ISC */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "internal.h"
@@ -63,6 +64,7 @@ int toxtcp_ev_new(struct ev_loop *loop, struct toxtcp_ev **ev)
         return TOXTCP_ERR_NO_MEMORY;
     }
     made->loop = loop;
+    toxtcp_ev_options_default(&made->options);
     stream_driver_init(&made->driver, made);
     turn_start(made);
     *ev = made;
@@ -74,7 +76,7 @@ void toxtcp_ev_free(struct toxtcp_ev *ev)
     if (!ev) {
         return;
     }
-    assert(!ev->busy && ev->info.stream_count == 0 && !ev->attached && !ev->member);
+    assert(!ev->busy && ev->info.stream_count == 0 && !ev->attached && !ev->member && !ev->network);
     while (ev->listeners) {
         toxtcp_ev_listener_free(ev->listeners);
     }
@@ -171,6 +173,7 @@ int toxtcp_ev_attach_connections(struct toxtcp_ev *ev, struct toxtcp_connections
 
 void toxtcp_ev_detach_connections(struct toxtcp_ev *ev, struct toxtcp_connections *connections)
 {
+    network_leave(ev, connections);
     detach(ev, connections);
 }
 
@@ -192,7 +195,7 @@ int toxtcp_ev_connect(struct toxtcp_ev *ev, struct toxtcp_client *client, const 
     if (!keeper) {
         return TOXTCP_ERR_NO_DESCRIPTOR;
     }
-    const int error = ev->driver.dial(ev, link, endpoint);
+    const int error = toxtcp_client_dial(client, endpoint);
     if (error) {
         keeper_drop(keeper);
         return error;
@@ -203,6 +206,29 @@ int toxtcp_ev_connect(struct toxtcp_ev *ev, struct toxtcp_client *client, const 
     return TOXTCP_OK;
 }
 
+void toxtcp_ev_set_options(struct toxtcp_ev *ev, const struct toxtcp_ev_options *options)
+{
+    if (options) {
+        ev->options = *options;
+    } else {
+        toxtcp_ev_options_default(&ev->options);
+    }
+}
+
+int toxtcp_ev_set_interface(struct toxtcp_ev *ev, const char *name)
+{
+    const size_t len = name ? strnlen(name, IF_NAMESIZE) : 0;
+
+    if (name && !socket_can_bind_to_interface()) {
+        return TOXTCP_ERR_UNSUPPORTED;
+    }
+    if (len == IF_NAMESIZE || (name && (len == 0 || name[strcspn(name, "/ \t\n\v\f\r")]))) {
+        return TOXTCP_ERR_INVALID;
+    }
+    memcpy(ev->interface, name ? name : "", len + 1);
+    return TOXTCP_OK;
+}
+
 int toxtcp_ev_set_source(struct toxtcp_ev *ev, const struct toxtcp_address *source)
 {
     if (source && source->family == TOXTCP_FAMILY_NONE) {
@@ -210,4 +236,9 @@ int toxtcp_ev_set_source(struct toxtcp_ev *ev, const struct toxtcp_address *sour
     }
     ev->source = source ? *source : (struct toxtcp_address){.family = TOXTCP_FAMILY_NONE};
     return TOXTCP_OK;
+}
+
+void toxtcp_ev_set_fast_open(struct toxtcp_ev *ev, bool on)
+{
+    ev->fast_open.off = !on;
 }

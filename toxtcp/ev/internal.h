@@ -5,10 +5,12 @@
 #ifndef TOXTCP_EV_INTERNAL_H
 #define TOXTCP_EV_INTERNAL_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <ev.h>
 #include <utlist.h>
@@ -39,6 +41,22 @@ enum ready_queue {
     QUEUE_COUNT
 };
 
+/* An address on the way to which data in a SYN got lost. */
+struct fast_open_trouble {
+    struct toxtcp_address address; /* the port is 0 */
+    uint64_t at_ms;                /* when it happened last */
+    uint8_t times;
+};
+
+enum { FAST_OPEN_TROUBLES_MAX = 64 };
+
+struct fast_open {
+    bool off;         /* the owner does not want it */
+    bool unsupported; /* the kernel does not know it */
+    uint8_t trouble_count;
+    struct fast_open_trouble troubles[FAST_OPEN_TROUBLES_MAX];
+};
+
 struct toxtcp_ev {
     struct ev_loop *loop;
     struct toxtcp_driver driver;
@@ -60,9 +78,14 @@ struct toxtcp_ev {
     struct keeper *attached;              /* of connections objects and servers */
     struct toxtcp_ev_listener *listeners; /* all */
     uint32_t listener_count;
-    struct resolver *resolver;        /* NULL before the first name */
+    struct resolver *resolver; /* NULL before the first name */
+    struct fast_open fast_open;
     struct mesh_member *member;       /* of a mesh, or NULL */
+    struct toxtcp_ev_options options; /* of sockets that are made from now on */
     struct toxtcp_address source;     /* to dial from, where the family is the same */
+    char interface[IF_NAMESIZE];      /* to dial by; empty: any */
+    struct stream *dialled;           /* streams, not accepted ones */
+    struct network *network;          /* NULL: it is not watched */
     const char *name_servers;         /* "ADDRESS:PORT,..."; NULL for the system's; tests set it */
     uint8_t read_buffer[GREEDY_PART]; /* one for all streams */
 };
@@ -121,16 +144,31 @@ void keeper_drop(struct keeper *keeper);
 
 /* --- stream.c: the socket of one link --- */
 
+/* A stream whose first bytes left with its SYN, until they are answered. */
+struct early {
+    struct toxtcp_address address;
+    size_t sent;
+    uint64_t sent_ms;
+    uint64_t connected_ms;
+    bool taken; /* the other side's kernel had them with the SYN */
+};
+
+/* One that is given up sooner says nothing of the way: somebody has changed his mind. */
+enum { EARLY_PATIENCE_MS = 250 };
+
 struct stream {
     struct corpse corpse;
     struct toxtcp_ev *ev;
-    struct toxtcp_link *link;      /* NULL once it is over */
-    struct keeper *keeper;         /* of a client of its own, else NULL */
-    struct candidates *candidates; /* while a name is dialled */
-    struct stream *prev;           /* in toxtcp_ev.dirty */
+    struct toxtcp_link *link; /* NULL once it is over */
+    struct keeper *keeper;    /* of a client of its own, else NULL */
+    struct race *race;        /* while it is dialled */
+    struct early *early;      /* or NULL */
+    struct stream *prev;      /* in toxtcp_ev.dirty */
     struct stream *next;
     struct stream *ready_prev; /* in toxtcp_ev.ready */
     struct stream *ready_next;
+    struct stream *dialled_prev; /* in toxtcp_ev.dialled */
+    struct stream *dialled_next;
     struct ev_io io;           /* its fd is -1 while there is no socket */
     uint64_t waiting_since_ns; /* the output's first byte */
     uint32_t round;            /* of flushing in which it became dirty */
@@ -141,6 +179,10 @@ struct stream {
     bool greedy : 1;           /* had a quiet stream's part, or more, the last time */
     bool full : 1;             /* the socket takes no more */
     bool paused : 1;           /* the link wants no more bytes */
+    bool finishing : 1;        /* the output is the last */
+    bool finished : 1;         /* and all of it is written */
+    bool dialled : 1;          /* in toxtcp_ev.dialled */
+    bool lost : 1;             /* its address of ours is gone: to be ended */
 };
 
 /* Fills in the functions of the core's driver. */
@@ -149,10 +191,12 @@ void stream_driver_init(struct toxtcp_driver *driver, struct toxtcp_ev *ev);
 struct stream *stream_new(struct toxtcp_ev *ev, int fd);
 /* Gives an accepted stream its link, and starts to read. */
 void stream_adopt(struct stream *stream, struct toxtcp_link *link);
-/* Begins to connect to an address. Errors: fatal ones; there is no socket then. */
-int stream_connect(struct stream *stream, const struct toxtcp_address *address);
-/* Closes the socket of an attempt to connect. */
-void stream_hang_up(struct stream *stream);
+/* The race is won by `fd`, which becomes the stream's; `early` (copied) says what of the link's output left with its
+ * SYN. The core is entered. */
+void stream_connected(struct stream *stream, int fd, const struct early *early);
+/* The link's output so far is its last: when it is written no more follows, and the other side sees that. What it says
+ * is still read; when it ends in order after having taken all, the link hears of TOXTCP_ERR_CLOSED. */
+void stream_finish(struct stream *stream);
 /* Closes the socket, if there is one, and forgets link and stream. */
 void stream_forget(struct stream *stream);
 /* The same, and tells the link. The core is entered. */
@@ -161,25 +205,79 @@ void stream_end(struct stream *stream, int error);
 size_t stream_read(struct stream *stream);
 void stream_flush(struct stream *stream);
 
-/* --- candidates.c: the addresses of a name, tried one after another --- */
+/* --- race.c: attempts to connect one stream; the first one that is connected wins --- */
 
-/* Begins to resolve `host` and to connect `stream`. Errors: fatal ones. */
-int candidates_start(struct stream *stream, const char *host, uint16_t port);
-/* For resolver.c: takes an address; says that no more come, with `error` if there are none. */
-void candidates_add(struct candidates *candidates, const struct sockaddr *address);
-void candidates_resolved(struct candidates *candidates, int error);
-/* The attempt failed: tries the next one, or ends the stream. The core is entered. */
-void candidates_failed(struct candidates *candidates, int error);
-/* The stream is connected, or over. */
-void candidates_drop(struct candidates *candidates);
+/* Starts a race to one address, whose first attempt begins now; or to the addresses of a name. `stream` has its link,
+ * whose early output may be lent. Errors: fatal ones; there is no race then. */
+int race_start(struct stream *stream, const struct toxtcp_address *address);
+int race_start_name(struct stream *stream, const char *host, uint16_t port);
+/* For resolver.c: takes an address; says that no more of this family come, with `error` if something went wrong. */
+void race_add(struct race *race, const struct sockaddr *address);
+void race_resolved(struct race *race, int family, int error);
+/* Whether nothing was tried yet: its name is being resolved. */
+bool race_is_resolving(const struct race *race);
+/* Marks the attempts that are under way from this address of ours, whatever their ports; false when there are none. */
+bool race_mark_from(struct race *race, const struct toxtcp_address *ip);
+/* These fail. The stream ends when nothing else is left. The core is entered. */
+void race_lose_marked(struct race *race);
+/* Ends all attempts that are left: the stream is connected, or over. */
+void race_drop(struct race *race);
+
+/* --- preference.c: by IPv6 or by IPv4 --- */
+
+/* To an address, and from which of ours. */
+struct way {
+    struct toxtcp_address from;
+    struct toxtcp_address to;
+    bool exists; /* there is a route, and an address of ours for it */
+};
+
+void way_find(struct way *way, const struct toxtcp_ev *ev, const struct toxtcp_address *to);
+/* Nothing speaks against it: it exists, and its ends are of the same scope and kind. */
+bool way_is_plain(const struct way *way);
+/* Whether the way by IPv6 is better than the one by IPv4, or as good. */
+bool way_comes_first(const struct way *ip6, const struct way *ip4);
+
+/* --- fast_open.c: data in the SYN --- */
+
+bool fast_open_may_try(const struct fast_open *fast_open, const struct toxtcp_address *address, uint64_t now_ms);
+/* A SYN with data, or with the question for a cookie, was answered by nobody, and a SYN without was, or the stream died
+ * before an answer to the data; or there was one. */
+void fast_open_note_trouble(struct fast_open *fast_open, const struct toxtcp_address *address, uint64_t now_ms);
+void fast_open_note_success(struct fast_open *fast_open, const struct toxtcp_address *address);
+/* Begins to connect, in the way that can carry data in the SYN. When the kernel is ready for that, bytes that the link
+ * lends leave with it, and `*sent` says how many; otherwise the SYN asks for what is needed the next time. Returns 0
+ * or an errno: EOPNOTSUPP when the kernel cannot, and `fd` is as it was; EAGAIN when the link lends nothing, and `fd`
+ * is of no more use. */
+int fast_open_connect(int fd, const struct sockaddr *address, socklen_t len, struct toxtcp_link *link, size_t *sent);
+/* Has a socket that listens take data in SYNs; of streams that are not accepted yet, as many as `queue_len`. */
+bool fast_open_listen(int fd, uint32_t queue_len);
+/* False when the kernel is not set to take data in SYNs at all, as most are not. */
+bool fast_open_kernel_listens(void);
+/* Whether the other side took (or sent) data in the SYN. */
+bool fast_open_was_used(int fd);
 
 /* --- resolver.c: names, by c-ares on the loop --- */
 
-/* Asks for the addresses of `host`; candidates_resolved() follows, even in this call. Errors: fatal ones; it does not
- * follow then. */
-int resolver_ask(struct toxtcp_ev *ev, const char *host, struct candidates *candidates);
+/* Asks for the addresses of `host`, of IPv6 and of IPv4; race_resolved() follows for each, even in this call. Errors:
+ * fatal ones; it does not follow then. */
+int resolver_ask(struct toxtcp_ev *ev, const char *host, struct race *race);
+/* There may be other name servers now: the next name goes by a fresh channel. NULL is ignored. */
+void resolver_network_changed(struct resolver *resolver);
 /* Answers all that is still asked. NULL is ignored. */
 void resolver_free(struct resolver *resolver);
+
+/* --- alive.c: what the kernel does to find out that a stream is dead, and what it says of one that lives --- */
+
+/* For a socket that is to be connected, or that listens: what it accepts inherits all of it (on Linux). */
+void alive_set_options(int fd, const struct toxtcp_ev_options *options);
+/* False when the system says nothing. */
+bool alive_get_path(int fd, struct toxtcp_path *path);
+
+/* --- network.c: addresses of ours that come and go --- */
+
+/* The connections object is not watched for any more, if it was. */
+void network_leave(struct toxtcp_ev *ev, const struct toxtcp_connections *connections);
 
 /* --- mesh.c --- */
 
@@ -205,11 +303,20 @@ bool socket_address_decode(const struct sockaddr *from, struct toxtcp_address *a
 bool socket_address_parse(const char *host, uint16_t port, struct toxtcp_address *address);
 /* Sends small packets at once; so do the streams accepted from a socket that listens. */
 void socket_set_no_delay(int fd);
-/* A socket that is connecting, or connected, to an address, from `source` if that has the same family. Errors: fatal
- * ones; otherwise the descriptor. */
-int socket_connect(const struct toxtcp_address *address, const struct toxtcp_address *source);
+bool socket_can_bind_to_interface(void);
+/* A socket for an address, with the options of `ev`, by its interface, and from its source if that has the same family.
+ * Returns the descriptor, or -1 with errno. */
+int socket_open(const struct toxtcp_ev *ev, const struct toxtcp_address *address);
+/* As send(); with `last` nothing leaves before the end of the stream can leave with it, or a segment is full. */
+ssize_t socket_send(int fd, const uint8_t *bytes, size_t len, bool last);
+/* True when the other side has taken all that was sent. */
+bool socket_is_drained(int fd);
 /* How connecting ended: 0 or a fatal error. */
 int socket_connect_result(int fd);
+/* The address of ours that a stream there would come from. Nothing is sent. False when there is no way. */
+bool socket_source_to(const struct toxtcp_ev *ev, const struct toxtcp_address *to, struct toxtcp_address *source);
+/* The address of our end. */
+bool socket_local_address(int fd, struct toxtcp_address *address);
 /* The address of the other end. False when it is not known any more. */
 bool socket_remote_address(int fd, struct toxtcp_address *address);
 

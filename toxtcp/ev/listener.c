@@ -19,6 +19,7 @@ struct toxtcp_ev_listener {
     struct ev_io io;
     struct ev_timer pause; /* active while it is paused */
     struct toxtcp_address address;
+    bool fast_open; /* what it accepts may have brought data */
     struct toxtcp_ev_listener *prev;
     struct toxtcp_ev_listener *next;
 };
@@ -87,6 +88,7 @@ static bool accept_one(struct toxtcp_ev_listener *listener)
 
     listener->ev->info.accepts++;
     if (fd >= 0) {
+        listener->ev->info.fast_opens_accepted += listener->fast_open && fast_open_was_used(fd);
         admit(listener, fd, (const struct sockaddr *)&from);
         return true;
     }
@@ -190,7 +192,7 @@ static bool is_listening_stream(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM && is_on(fd, SO_ACCEPTCONN);
 }
 
-static int prepare_socket(int fd, struct toxtcp_address *address)
+static int prepare_socket(int fd, const struct toxtcp_ev_options *options, struct toxtcp_address *address)
 {
     struct sockaddr_storage storage;
     socklen_t len = sizeof storage;
@@ -202,6 +204,7 @@ static int prepare_socket(int fd, struct toxtcp_address *address)
         return TOXTCP_ERR_INVALID;
     }
     socket_set_no_delay(fd);
+    alive_set_options(fd, options);
     return TOXTCP_OK;
 }
 
@@ -210,7 +213,7 @@ int toxtcp_ev_listen_socket(struct toxtcp_ev *ev, struct toxtcp_server *server, 
 {
     struct toxtcp_address address;
 
-    if (!is_listening_stream(fd) || prepare_socket(fd, &address)) {
+    if (!is_listening_stream(fd) || prepare_socket(fd, &ev->options, &address)) {
         return TOXTCP_ERR_INVALID;
     }
     struct toxtcp_ev_listener *made = calloc(1, sizeof *made);
@@ -257,6 +260,15 @@ int toxtcp_ev_listen_shared(struct toxtcp_ev *ev, struct toxtcp_server *server, 
                             struct toxtcp_ev_listener **listener)
 {
     return listen_at(ev, server, address, true, listener);
+}
+
+int toxtcp_ev_listener_set_fast_open(struct toxtcp_ev_listener *listener, uint32_t queue_len)
+{
+    if (!fast_open_listen(listener->io.fd, queue_len)) {
+        return TOXTCP_ERR_UNSUPPORTED;
+    }
+    listener->fast_open = queue_len > 0 && fast_open_kernel_listens();
+    return TOXTCP_OK;
 }
 
 void toxtcp_ev_listener_address(const struct toxtcp_ev_listener *listener, struct toxtcp_address *address)

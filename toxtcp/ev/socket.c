@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -30,6 +31,7 @@ int socket_error(int error_number)
     case ENETDOWN:
     case EADDRNOTAVAIL: /* no address of ours leads there */
     case EAFNOSUPPORT:  /* a system without IPv6 */
+    case ENODEV:        /* the interface to dial from is gone */
         return TOXTCP_ERR_UNREACHABLE;
     case ETIMEDOUT:
         return TOXTCP_ERR_TIMED_OUT;
@@ -107,19 +109,6 @@ void socket_set_no_delay(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-/* The kernel takes little more than what it can send now. Otherwise a burst over a slow line disappears in it, a ping
- * waits behind that for seconds, and nothing tells a relay that is busy with it from one that is dead. */
-static void keep_queue_short(int fd)
-{
-#ifdef TCP_NOTSENT_LOWAT
-    const int unsent_max = 16384;
-
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max);
-#else
-    (void)fd;
-#endif
-}
-
 /* Without a port of its own the socket gets one when it connects, so that one port can serve many connections. */
 static int bind_to(int fd, const struct toxtcp_address *source)
 {
@@ -135,27 +124,99 @@ static int bind_to(int fd, const struct toxtcp_address *source)
     return bind(fd, (const struct sockaddr *)&storage, (socklen_t)len);
 }
 
-int socket_connect(const struct toxtcp_address *address, const struct toxtcp_address *source)
+/* By way of one interface alone. Returns -1 with errno. */
+static int bind_to_interface(int fd, int family, const char *name)
 {
-    struct sockaddr_storage storage;
-    const int len = socket_address_encode(address, &storage);
+#if defined SO_BINDTODEVICE
+    (void)family;
+    return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name));
+#elif defined IP_BOUND_IF
+    const unsigned index = if_nametoindex(name);
+    const bool is_ip6 = family == AF_INET6;
 
-    if (len < 0) {
-        return TOXTCP_ERR_UNREACHABLE;
+    if (index == 0) {
+        errno = ENODEV;
+        return -1;
     }
-    const int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return socket_error(errno);
-    }
+    return setsockopt(fd, is_ip6 ? IPPROTO_IPV6 : IPPROTO_IP, is_ip6 ? IPV6_BOUND_IF : IP_BOUND_IF, &index,
+                      sizeof index);
+#else
+    (void)fd;
+    (void)family;
+    (void)name;
+    errno = ENODEV;
+    return -1;
+#endif
+}
+
+bool socket_can_bind_to_interface(void)
+{
+#if defined SO_BINDTODEVICE || defined IP_BOUND_IF
+    return true;
+#else
+    return false;
+#endif
+}
+
+/* From where streams are dialled, and how it is found out that they are dead. Returns -1 with errno. */
+static int prepare(int fd, int family, const struct toxtcp_ev *ev)
+{
+    const int source_family = ev->source.family == TOXTCP_FAMILY_IPV6 ? AF_INET6 : AF_INET;
+
     socket_set_no_delay(fd);
-    keep_queue_short(fd);
-    if ((source->family == address->family && bind_to(fd, source)) ||
-        (connect(fd, (const struct sockaddr *)&storage, (socklen_t)len) && errno != EINPROGRESS)) {
-        const int error = socket_error(errno);
+    alive_set_options(fd, &ev->options);
+    if (ev->interface[0] && bind_to_interface(fd, family, ev->interface)) {
+        return -1;
+    }
+    return ev->source.family != TOXTCP_FAMILY_NONE && source_family == family ? bind_to(fd, &ev->source) : 0;
+}
+
+int socket_open(const struct toxtcp_ev *ev, const struct toxtcp_address *address)
+{
+    const int family = address->family == TOXTCP_FAMILY_IPV6 ? AF_INET6 : AF_INET;
+    const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return -1;
+    }
+    if (prepare(fd, family, ev)) {
+        const int error_number = errno;
         (void)close(fd);
-        return error;
+        errno = error_number;
+        return -1;
     }
     return fd;
+}
+
+ssize_t socket_send(int fd, const uint8_t *bytes, size_t len, bool last)
+{
+#ifdef MSG_MORE
+    return send(fd, bytes, len, MSG_NOSIGNAL | (last ? MSG_MORE : 0));
+#else
+#ifdef TCP_NOPUSH
+    if (last) {
+        const int on = 1;
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOPUSH, &on, sizeof on);
+    }
+#else
+    (void)last;
+#endif
+    return send(fd, bytes, len, MSG_NOSIGNAL);
+#endif
+}
+
+bool socket_is_drained(int fd)
+{
+    int waiting = 0;
+
+#if defined SO_NWRITE /* macOS */
+    socklen_t len = sizeof waiting;
+    return getsockopt(fd, SOL_SOCKET, SO_NWRITE, &waiting, &len) == 0 && waiting == 0;
+#elif defined FIONWRITE /* FreeBSD */
+    return ioctl(fd, FIONWRITE, &waiting) == 0 && waiting == 0;
+#else
+    return ioctl(fd, TIOCOUTQ, &waiting) == 0 && waiting == 0;
+#endif
 }
 
 int socket_connect_result(int fd)
@@ -167,6 +228,44 @@ int socket_connect_result(int fd)
         return socket_error(errno);
     }
     return error_number ? socket_error(error_number) : TOXTCP_OK;
+}
+
+bool socket_local_address(int fd, struct toxtcp_address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t len = sizeof storage;
+
+    return getsockname(fd, (struct sockaddr *)&storage, &len) == 0 &&
+           socket_address_decode((const struct sockaddr *)&storage, address);
+}
+
+static bool connect_from(int fd, const struct toxtcp_ev *ev, const struct toxtcp_address *to)
+{
+    const int family = to->family == TOXTCP_FAMILY_IPV6 ? AF_INET6 : AF_INET;
+    struct toxtcp_address source = ev->source;
+    struct sockaddr_storage storage;
+    const int len = socket_address_encode(to, &storage);
+
+    source.port = 0;
+    if (ev->interface[0] && bind_to_interface(fd, family, ev->interface)) {
+        return false;
+    }
+    if (ev->source.family == to->family && bind_to(fd, &source)) {
+        return false;
+    }
+    return len > 0 && connect(fd, (const struct sockaddr *)&storage, (socklen_t)len) == 0;
+}
+
+bool socket_source_to(const struct toxtcp_ev *ev, const struct toxtcp_address *to, struct toxtcp_address *source)
+{
+    const int fd = socket(to->family == TOXTCP_FAMILY_IPV6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return false;
+    }
+    const bool known = connect_from(fd, ev, to) && socket_local_address(fd, source);
+    (void)close(fd);
+    return known;
 }
 
 bool socket_remote_address(int fd, struct toxtcp_address *address)

@@ -28,7 +28,7 @@ static void watch(struct stream *stream)
 
 /* --- The end --- */
 
-void stream_hang_up(struct stream *stream)
+static void hang_up(struct stream *stream)
 {
     if (stream->io.fd >= 0) {
         ev_io_stop(stream->ev->loop, &stream->io);
@@ -44,8 +44,13 @@ void stream_forget(struct stream *stream)
 
     turn_unmark_dirty(stream);
     turn_remove(stream);
-    if (stream->candidates) {
-        candidates_drop(stream->candidates);
+    if (stream->dialled) {
+        DL_DELETE2(ev->dialled, stream, dialled_prev, dialled_next);
+        stream->dialled = false;
+    }
+    if (stream->race) {
+        race_drop(stream->race);
+        stream->race = NULL;
     }
     if (stream->keeper) {
         keeper_drop(stream->keeper);
@@ -55,22 +60,52 @@ void stream_forget(struct stream *stream)
         toxtcp_link_set_driver_data(stream->link, NULL);
         stream->link = NULL;
     }
-    stream_hang_up(stream);
+    hang_up(stream);
+    free(stream->early);
+    stream->early = NULL;
     ev->info.stream_count--;
     driver_bury(ev, &stream->corpse);
+}
+
+/* The stream ends as they do on a way that lets data in a SYN through and nothing after it: dead, or reset. What the
+ * user ends at once, or the network, tells nothing. */
+static void note_early_end(const struct stream *stream)
+{
+    const uint64_t now_ms = toxtcp_ev_now(stream->ev);
+
+    if (stream->early && now_ms - stream->early->connected_ms >= EARLY_PATIENCE_MS) {
+        fast_open_note_trouble(&stream->ev->fast_open, &stream->early->address, now_ms);
+    }
+}
+
+/* What to tell the link when the other side ended the stream. A relay with another key closes in order when it has read
+ * the handshake. It may also reset, when it has no room and has read nothing; but so may the way, when the handshake
+ * came with the SYN. The next stream goes without, and shows which it is. */
+static int judge_end(const struct stream *stream, int error)
+{
+    if (!stream->early || error != TOXTCP_ERR_RESET) {
+        return error;
+    }
+    fast_open_note_trouble(&stream->ev->fast_open, &stream->early->address, toxtcp_ev_now(stream->ev));
+    return TOXTCP_ERR_NETWORK;
 }
 
 void stream_end(struct stream *stream, int error)
 {
     struct toxtcp_link *link = stream->link;
 
+    if (error == TOXTCP_ERR_TIMED_OUT) {
+        note_early_end(stream);
+    }
+    error = judge_end(stream, error);
     stream_forget(stream);
     toxtcp_link_closed(link, error, toxtcp_ev_now(stream->ev));
 }
 
 /* --- Writing --- */
 
-static ssize_t write_some(struct stream *stream)
+/* With `last` no output follows: the end of the stream leaves in the same segment when the socket is shut or closed. */
+static ssize_t write_some(struct stream *stream, bool last)
 {
     struct toxtcp_ev *ev = stream->ev;
     const uint8_t *bytes;
@@ -79,7 +114,7 @@ static ssize_t write_some(struct stream *stream)
     if (len == 0) {
         return 0;
     }
-    const ssize_t written = send(stream->io.fd, bytes, len, MSG_NOSIGNAL);
+    const ssize_t written = socket_send(stream->io.fd, bytes, len, last);
     ev->info.writes++;
     if (written > 0) {
         ev->info.bytes_written += (uint64_t)written;
@@ -105,15 +140,32 @@ static void handle_write_error(struct stream *stream, int error_number)
     }
 }
 
+void stream_finish(struct stream *stream)
+{
+    stream->finishing = true;
+    turn_mark_dirty(stream);
+}
+
+/* Writing is over when the last output is written. */
+static void shut_when_written(struct stream *stream)
+{
+    const uint8_t *bytes;
+
+    if (stream->finishing && toxtcp_link_output(stream->link, &bytes) == 0) {
+        (void)shutdown(stream->io.fd, SHUT_WR);
+        stream->finished = true;
+    }
+}
+
 void stream_flush(struct stream *stream)
 {
     const uint8_t *bytes;
 
     turn_unmark_dirty(stream);
-    if (stream->write_error) {
+    if (stream->write_error || stream->finished) {
         return;
     }
-    const ssize_t written = write_some(stream);
+    const ssize_t written = write_some(stream, stream->finishing);
     if (written < 0 && !is_not_now(errno)) {
         handle_write_error(stream, errno);
         return;
@@ -123,12 +175,31 @@ void stream_flush(struct stream *stream)
     }
     /* A stream that became dirty again is written in the next round. */
     if (stream->link) {
+        shut_when_written(stream);
         stream->full = !stream->dirty && toxtcp_link_output(stream->link, &bytes) > 0;
         watch(stream);
     }
 }
 
 /* --- Reading --- */
+
+/* The other side has said all. Where ours was the last word, that is in order only if it had come there before. */
+static int end_error(const struct stream *stream)
+{
+    const bool unheard = stream->finishing && (!stream->finished || !socket_is_drained(stream->io.fd));
+
+    return unheard ? TOXTCP_ERR_RESET : TOXTCP_ERR_CLOSED;
+}
+
+/* Data in the SYN was answered, so that the way takes it. */
+static void note_answer(struct stream *stream)
+{
+    if (stream->early->taken) {
+        fast_open_note_success(&stream->ev->fast_open, &stream->early->address);
+    }
+    free(stream->early);
+    stream->early = NULL;
+}
 
 size_t stream_read(struct stream *stream)
 {
@@ -142,12 +213,15 @@ size_t stream_read(struct stream *stream)
     stream->greedy = len >= QUIET_PART;
     if (len > 0) {
         ev->info.bytes_read += (uint64_t)len;
+        if (stream->early) {
+            note_answer(stream);
+        }
         /* After an error the link has closed itself, and the stream knows. */
         (void)toxtcp_link_recv(stream->link, ev->read_buffer, (size_t)len, now_ms);
         return (size_t)len;
     }
     if (len == 0 || !is_not_now(errno)) {
-        const int error = len == 0 ? TOXTCP_ERR_CLOSED : socket_error(errno);
+        const int error = len == 0 ? end_error(stream) : socket_error(errno);
         stream_end(stream, stream->write_error ? stream->write_error : error);
     }
     return 0;
@@ -155,72 +229,48 @@ size_t stream_read(struct stream *stream)
 
 /* --- Connecting --- */
 
-static void on_connected(struct stream *stream)
-{
-    struct toxtcp_address remote;
-
-    stream->connected = true;
-    if (stream->candidates) {
-        candidates_drop(stream->candidates);
-        stream->candidates = NULL;
-    }
-    watch(stream);
-    const bool known = socket_remote_address(stream->io.fd, &remote);
-    toxtcp_link_connected(stream->link, known ? &remote : NULL, toxtcp_ev_now(stream->ev));
-}
-
-static void on_connect_result(struct stream *stream)
-{
-    const int error = socket_connect_result(stream->io.fd);
-
-    if (!error) {
-        on_connected(stream);
-    } else if (stream->candidates) {
-        candidates_failed(stream->candidates, error);
-    } else {
-        stream_end(stream, error);
-    }
-}
-
 static void on_io(struct ev_loop *loop, struct ev_io *io, int events)
 {
     struct stream *stream = io->data;
-    struct toxtcp_ev *ev = stream->ev;
 
     (void)loop;
-    if (stream->connected) {
-        if (events & EV_READ) {
-            turn_add(stream);
-        }
-        if (events & EV_WRITE) {
-            turn_mark_dirty(stream);
-        }
-        return;
+    if (events & EV_READ) {
+        turn_add(stream);
     }
-    driver_enter(ev);
-    on_connect_result(stream);
-    if (stream->keeper) {
-        keeper_arm(stream->keeper);
+    if (events & EV_WRITE) {
+        turn_mark_dirty(stream);
     }
-    driver_leave(ev);
 }
 
-static void start(struct stream *stream, int fd, int events)
+static void start(struct stream *stream, int fd)
 {
-    ev_io_set(&stream->io, fd, events);
+    stream->connected = true;
+    ev_io_set(&stream->io, fd, EV_READ);
     ev_io_start(stream->ev->loop, &stream->io);
 }
 
-int stream_connect(struct stream *stream, const struct toxtcp_address *address)
+void stream_connected(struct stream *stream, int fd, const struct early *early)
 {
-    const int fd = socket_connect(address, &stream->ev->source);
+    struct toxtcp_address remote;
+    const size_t sent = early->sent;
+    const uint64_t sent_ms = early->sent_ms;
 
-    if (fd < 0) {
-        return fd;
+    if (sent > 0) {
+        /* Without memory for it nothing is learnt of the way. */
+        stream->early = malloc(sizeof *stream->early);
+        if (stream->early) {
+            *stream->early = *early;
+            stream->early->connected_ms = toxtcp_ev_now(stream->ev);
+        }
     }
-    /* Even a socket that is connected already is reported by the loop, never out of dial(). */
-    start(stream, fd, EV_WRITE);
-    return TOXTCP_OK;
+    race_drop(stream->race);
+    stream->race = NULL;
+    start(stream, fd);
+    const bool known = socket_remote_address(fd, &remote);
+    toxtcp_link_connected(stream->link, known ? &remote : NULL, driver_now(stream->ev));
+    if (sent > 0 && stream->link) {
+        toxtcp_link_sent(stream->link, sent, sent_ms);
+    }
 }
 
 struct stream *stream_new(struct toxtcp_ev *ev, int fd)
@@ -240,9 +290,8 @@ struct stream *stream_new(struct toxtcp_ev *ev, int fd)
 void stream_adopt(struct stream *stream, struct toxtcp_link *link)
 {
     stream->link = link;
-    stream->connected = true;
     toxtcp_link_set_driver_data(link, stream);
-    start(stream, stream->io.fd, EV_READ);
+    start(stream, stream->io.fd);
 }
 
 /* --- What the core asks for --- */
@@ -252,12 +301,12 @@ static int connect_to_endpoint(struct stream *stream, const struct toxtcp_endpoi
     struct toxtcp_address address;
 
     if (!endpoint->host) {
-        return stream_connect(stream, &endpoint->address);
+        return race_start(stream, &endpoint->address);
     }
     if (socket_address_parse(endpoint->host, endpoint->address.port, &address)) {
-        return stream_connect(stream, &address);
+        return race_start(stream, &address);
     }
-    return candidates_start(stream, endpoint->host, endpoint->address.port);
+    return race_start_name(stream, endpoint->host, endpoint->address.port);
 }
 
 static int driver_dial(void *user, struct toxtcp_link *link, const struct toxtcp_endpoint *endpoint)
@@ -267,13 +316,16 @@ static int driver_dial(void *user, struct toxtcp_link *link, const struct toxtcp
     if (!stream) {
         return TOXTCP_ERR_NO_DESCRIPTOR;
     }
+    stream->link = link;
     const int error = connect_to_endpoint(stream, endpoint);
     if (error) {
+        stream->link = NULL;
         stream_forget(stream);
         return error;
     }
-    stream->link = link;
     toxtcp_link_set_driver_data(link, stream);
+    stream->dialled = true;
+    DL_APPEND2(stream->ev->dialled, stream, dialled_prev, dialled_next);
     return TOXTCP_OK;
 }
 
@@ -317,6 +369,14 @@ static void driver_attend(void *user, struct toxtcp_link *link)
     }
 }
 
+static bool driver_path(void *user, struct toxtcp_link *link, struct toxtcp_path *path)
+{
+    const struct stream *stream = toxtcp_link_driver_data(link);
+
+    (void)user;
+    return stream && stream->connected && alive_get_path(stream->io.fd, path);
+}
+
 static void driver_close(void *user, struct toxtcp_link *link)
 {
     struct stream *stream = toxtcp_link_driver_data(link);
@@ -325,9 +385,12 @@ static void driver_close(void *user, struct toxtcp_link *link)
     if (!stream) {
         return;
     }
-    if (stream->connected && !stream->write_error) {
-        (void)write_some(stream);
+    /* When something lies unread in the socket, close() resets the stream, and what was held back for its end would
+     * never leave. */
+    if (stream->connected && !stream->write_error && !stream->finished && write_some(stream, true) != 0) {
+        (void)shutdown(stream->io.fd, SHUT_WR);
     }
+    note_early_end(stream);
     stream_forget(stream);
 }
 
@@ -339,6 +402,7 @@ void stream_driver_init(struct toxtcp_driver *driver, struct toxtcp_ev *ev)
     driver->attend = driver_attend;
     driver->close = driver_close;
     driver->want_input = driver_want_input;
+    driver->path = driver_path;
 }
 
 int toxtcp_ev_socket(const struct toxtcp_link *link)
@@ -346,4 +410,11 @@ int toxtcp_ev_socket(const struct toxtcp_link *link)
     const struct stream *stream = toxtcp_link_driver_data(link);
 
     return stream ? stream->io.fd : -1;
+}
+
+bool toxtcp_ev_is_resolving(const struct toxtcp_link *link)
+{
+    const struct stream *stream = toxtcp_link_driver_data(link);
+
+    return stream && stream->race && race_is_resolving(stream->race);
 }

@@ -25,7 +25,55 @@ expect 2 'the key of "bob" is given twice' "$CHAT" --relay "$GOOD" --peer "bob=$
 expect 2 'two peers with the name "bob"' "$CHAT" --relay "$GOOD" --peer "bob=$KEY" --peer "bob=$OURS"
 expect 2 'the key of "me" is our own' "$CHAT" --keys "$DIR/ours.keys" --relay "$GOOD" --peer "me=$OURS"
 expect 2 'is no number of seconds' "$CHAT" --relay "$GOOD" --peer "$KEY" --wait 1s
+expect 2 '--interface: there is no interface "not-there"' "$CHAT" --relay "$GOOD" --peer "$KEY" --interface not-there
+expect 2 '--source: "127.0.0.1:80" is no address' "$CHAT" --relay "$GOOD" --peer "$KEY" --source 127.0.0.1:80
+expect 2 '--source: "localhost" is no address' "$CHAT" --relay "$GOOD" --peer "$KEY" --source localhost
+# Of the documentation, so of nobody; and those that are no address of one machine.
+for udp in "" --no-udp; do
+    # shellcheck disable=SC2086
+    expect 2 '--source: 192.0.2.1 is no address of this machine' "$CHAT" --relay "$GOOD" --peer "$KEY" $udp --source 192.0.2.1
+    # shellcheck disable=SC2086
+    expect 2 '--source: 0.0.0.0 is no address of this machine' "$CHAT" --relay "$GOOD" --peer "$KEY" $udp --source 0.0.0.0
+done
+if [ -e /proc/net/if_inet6 ]; then
+    expect 2 '--source: fe80::1 needs the interface that has it: fe80::1%NAME' "$CHAT" --relay "$GOOD" --peer "$KEY" --source fe80::1
+fi
 expect 2 '--show-key needs --keys FILE' "$CHAT" --show-key
+
+readonly PROXIED=("$CHAT" --relay "$GOOD" --peer "$KEY" --proxy)
+expect 2 '--proxy: the kind of proxy is not known; write socks5://' "${PROXIED[@]}" 127.0.0.1:1080
+expect 2 '--proxy: it does not end with a HOST:PORT' "${PROXIED[@]}" http://me:secret@proxy
+# What may be a password is not shown.
+for text in socks5://alice:secret socks5://alice:secret%40host:1080 socks5://alice:x@secret; do
+    expect 2 'it does not end with a HOST:PORT' "${PROXIED[@]}" "$text"
+    ! says "$DIR/expect.out" secret || fail "the password shows: $(cat "$DIR/expect.out")"
+    expect 2 'did you mean --proxy KIND://' "${PROXIED[@]}" http://proxy:1 "$text"
+    ! says "$DIR/expect.out" secret || fail "the password shows: $(cat "$DIR/expect.out")"
+done
+for text in --prox=socks5://alice:secret@h:1 --proxyy=socks5://alice:secret@h:1 --raw=secret; do
+    expect 2 '; see toxtcp-chat --help' "$CHAT" "$text"
+    ! says "$DIR/expect.out" secret || fail "the password shows: $(cat "$DIR/expect.out")"
+done
+expect 2 'did you mean --proxy KIND://' "$CHAT" alice:secret@h:1
+! says "$DIR/expect.out" secret || fail "the password shows: $(cat "$DIR/expect.out")"
+expect 2 '-x: there is no such option' "$CHAT" --raw -xh
+expect 2 '--peer: it needs a value; see toxtcp-chat --help' "$CHAT" --peer
+expect 2 '--proxy: there is only one' "${PROXIED[@]}" http://proxy:1 --proxy http://proxy:2
+expect 2 '--proxy does not go with --udp-port' "${PROXIED[@]}" http://proxy:1 --udp-port 33445
+expect 2 "--proxy-password: $DIR/none: cannot be opened" "${PROXIED[@]}" http://me@proxy:1 --proxy-password "$DIR/none"
+printf 'secret\n' >"$DIR/password"
+expect 2 '--proxy-password: a password for the proxy needs a user' \
+    "${PROXIED[@]}" http://proxy:1 --proxy-password "$DIR/password"
+expect 2 '--proxy-password: /dev/null: there is no password in its first line' \
+    "${PROXIED[@]}" http://me@proxy:1 --proxy-password /dev/null
+expect 2 '--proxy-password is of no use without --proxy' \
+    "$CHAT" --relay "$GOOD" --peer "$KEY" --proxy-password "$DIR/password"
+expect 2 'is given twice' "${PROXIED[@]}" http://me:secret@proxy:1 --proxy-password "$DIR/password"
+expect 2 '--proxy-password: there is only one' \
+    "${PROXIED[@]}" http://me@proxy:1 --proxy-password "$DIR/password" --proxy-password "$DIR/password"
+expect 2 'relay [fe80::1%1]:33445: a proxy cannot reach it' "${PROXIED[@]}" http://proxy:1 --relay "[fe80::1%lo]:33445:$OURS"
+expect 2 'TOXTCP_PROXY_PASSWORD: user and password of an HTTP proxy have no control characters' \
+    env TOXTCP_PROXY_PASSWORD=$'a\nb' "${PROXIED[@]}" http://me@proxy:1
 
 printf '# relays\n%s\nnonsense\n' "$GOOD" >"$DIR/relays"
 expect 2 "$DIR/relays:3: \"nonsense\" is no relay" "$CHAT" --relays "$DIR/relays" --peer "$KEY"
@@ -57,6 +105,9 @@ expect 4 'not delivered to bob: 2 messages, because no relay could be reached' \
     bash -c "$UNDELIVERED" sh "$DIR/lines" "$CHAT" --wait 2 --peer "bob=$KEY" --relay "$GOOD"
 says "$DIR/expect.out" 'relay 127.0.0.1:1: connection refused' || fail "no reason: $(cat "$DIR/expect.out")"
 says "$DIR/expect.out" 'no relay can be reached; trying again' || fail "no advice: $(cat "$DIR/expect.out")"
+expect 4 'Check the network, the proxy 127.0.0.1:1 and the relays' \
+    bash -c "$UNDELIVERED" sh "$DIR/lines" "$CHAT" --wait 2 --peer "bob=$KEY" --relay "$GOOD" --proxy http://me:secret@127.0.0.1:1
+! says "$DIR/expect.out" secret || fail "the password shows: $(cat "$DIR/expect.out")"
 expect 4 'relay no-such-host.invalid:33445: ' \
     bash -c "$UNDELIVERED" sh "$DIR/lines" "$CHAT" --wait 2 --peer "bob=$KEY" --relay "no-such-host.invalid:33445:$KEY"
 says "$DIR/expect.out" 'relay no-such-host.invalid:33445: unknown host' || fail "no word of the unknown name: $(cat "$DIR/expect.out")"

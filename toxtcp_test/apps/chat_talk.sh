@@ -21,7 +21,7 @@ CAROL=$(key_of carol)
 # --- Two peers, both ways, in order, every kind of line ---
 
 start_peer alice --relays "$DIR/relays" --peer "bob=$BOB" --peer "carol=$CAROL"
-start_peer bob --relays "$DIR/relays" --peer "alice=$ALICE"
+start_peer bob --relays "$DIR/relays" --peer "alice=$ALICE" --interface lo
 exec 8>"$DIR/alice.in" 9>"$DIR/bob.in"
 must_say "$DIR/alice.err" 'bob is online'
 must_say "$DIR/bob.err" 'alice is online'
@@ -51,6 +51,7 @@ must_say "$DIR/alice.err" 'delivered to bob: '
 printf '/relays\n/peers\n' >&8
 must_say "$DIR/alice.err" ', primary for bob'
 must_say "$DIR/alice.err" "relay $(sed -n 's/^listening on //p' "$DIR/relay1.out"): connected, round trip "
+must_say "$DIR/alice.err" " sent again"
 must_say "$DIR/alice.err" 'peer bob (target): online on 2 relays, '
 must_say "$DIR/alice.err" 'peer carol: offline on 0 relays, '
 
@@ -60,7 +61,7 @@ printf '/to nobody\n/to carol\nhello carol\n' >&8
 must_say "$DIR/alice.err" 'there is no peer of that name'
 printf '/to bob\nonly for bob\n' >&8
 must_say "$DIR/bob.out" 'alice: only for bob'
-start_peer carol --relays "$DIR/relays" --peer "$ALICE"
+start_peer carol --relays "$DIR/relays" --peer "$ALICE" --source 127.0.0.7
 exec 7>"$DIR/carol.in"
 must_say "$DIR/carol.out" "${ALICE:0:8}: hello carol"
 exec 7>&-

@@ -215,6 +215,15 @@ class OurRelay(Relay):
         }
 
 
+def bootstrapd_configuration(udp_port, tcp_port, keys):
+    """Its relay on IPv4 alone; `keys` is the path of its keys."""
+    return (
+        f'port = {udp_port}\nkeys_file_path = "{keys}"\npid_file_path = "{keys}.pid"\n'
+        "enable_ipv6 = false\nenable_ipv4_fallback = true\nenable_lan_discovery = false\n"
+        f"enable_tcp_relay = true\ntcp_relay_ports = [{tcp_port}]\nenable_motd = false\n"
+    )
+
+
 class Bootstrapd(Relay):
     """tox-bootstrapd; `shim`: a library to preload."""
 
@@ -228,11 +237,7 @@ class Bootstrapd(Relay):
         udp, udp_port = free_port(socket.SOCK_DGRAM)
         udp.close()
         with open(self.path("conf"), "w", encoding="ascii") as conf:
-            conf.write(
-                f'port = {udp_port}\nkeys_file_path = "{self.path("keys")}"\npid_file_path = "{self.path("pid")}"\n'
-                "enable_ipv6 = false\nenable_ipv4_fallback = true\nenable_lan_discovery = false\n"
-                f"enable_tcp_relay = true\ntcp_relay_ports = [{port}]\nenable_motd = false\n"
-            )
+            conf.write(bootstrapd_configuration(udp_port, port, self.path("keys")))
         environment = dict(os.environ)
         if self.shim:
             environment["LD_PRELOAD"] = self.shim

@@ -39,6 +39,7 @@ fuzz_replays = \
 	toxtcp_test/fuzz/replay_address \
 	toxtcp_test/fuzz/replay_client \
 	toxtcp_test/fuzz/replay_connections \
+	toxtcp_test/fuzz/replay_proxy \
 	toxtcp_test/fuzz/replay_server
 toxtcp_test_fuzz_replay_address_SOURCES = toxtcp_test/fuzz/fuzz_address.c $(replay_source)
 toxtcp_test_fuzz_replay_address_LDADD = $(fuzz_libs)
@@ -46,6 +47,8 @@ toxtcp_test_fuzz_replay_client_SOURCES = toxtcp_test/fuzz/fuzz_client.c $(replay
 toxtcp_test_fuzz_replay_client_LDADD = $(fuzz_libs)
 toxtcp_test_fuzz_replay_connections_SOURCES = $(fuzz_connections_sources) $(replay_source)
 toxtcp_test_fuzz_replay_connections_LDADD = $(fuzz_libs)
+toxtcp_test_fuzz_replay_proxy_SOURCES = toxtcp_test/fuzz/fuzz_proxy.c $(replay_source)
+toxtcp_test_fuzz_replay_proxy_LDADD = $(fuzz_libs)
 toxtcp_test_fuzz_replay_server_SOURCES = toxtcp_test/fuzz/fuzz_server.c $(replay_source)
 toxtcp_test_fuzz_replay_server_LDADD = $(fuzz_libs)
 
@@ -77,6 +80,7 @@ fuzz_targets = \
 	toxtcp_test/fuzz/fuzz_address \
 	toxtcp_test/fuzz/fuzz_client \
 	toxtcp_test/fuzz/fuzz_connections \
+	toxtcp_test/fuzz/fuzz_proxy \
 	toxtcp_test/fuzz/fuzz_server
 toxtcp_test_fuzz_fuzz_address_LDADD = $(fuzz_libs)
 toxtcp_test_fuzz_fuzz_address_LDFLAGS = $(fuzz_ldflags)
@@ -85,6 +89,8 @@ toxtcp_test_fuzz_fuzz_client_LDFLAGS = $(fuzz_ldflags)
 toxtcp_test_fuzz_fuzz_connections_SOURCES = $(fuzz_connections_sources)
 toxtcp_test_fuzz_fuzz_connections_LDADD = $(fuzz_libs)
 toxtcp_test_fuzz_fuzz_connections_LDFLAGS = $(fuzz_ldflags)
+toxtcp_test_fuzz_fuzz_proxy_LDADD = $(fuzz_libs)
+toxtcp_test_fuzz_fuzz_proxy_LDFLAGS = $(fuzz_ldflags)
 toxtcp_test_fuzz_fuzz_server_LDADD = $(fuzz_libs)
 toxtcp_test_fuzz_fuzz_server_LDFLAGS = $(fuzz_ldflags)
 if WITH_APPS

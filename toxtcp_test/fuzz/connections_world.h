@@ -41,6 +41,7 @@ struct world {
     bool wanted[PEERS]; /* was added at least once */
     uint64_t now_ms;
     uint32_t callbacks;
+    uint32_t networks; /* how often one was told of */
     uint32_t act_at;
     uint8_t act[ACT_BYTES];
     int dial_error;

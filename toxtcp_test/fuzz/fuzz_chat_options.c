@@ -1,6 +1,7 @@
 /* Fuzzes the command line of toxtcp-chat. SPDX-License-Identifier: ISC
  *
- * Each line of the input is an argument. Files are not opened: --relays has a target of its own (fuzz_relay_list). */
+ * Each line of the input is an argument. Files are not opened: --relays has a target of its own (fuzz_relay_list),
+ * and a file of --proxy-password is one line. */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static void check(const struct chat_options *options, int result, const struct p
 
     check_peers(options);
     net_require(options->wait_s <= WAIT_MAX_S, "a longer wait than is allowed");
+    net_require(result != 0 || !options->has_proxy || options->no_udp, "UDP goes around the proxy");
     if (result == 0) {
         net_require(told || (options->peer_count > 0 && options->relays.count > 0), "taken without a peer or relay");
     } else {
@@ -68,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         memcpy(text, bytes, used);
     }
     text[used] = '\0';
-    if (memmem(text, used, "--relays", strlen("--relays"))) {
+    if (memmem(text, used, "--relays", strlen("--relays")) || memmem(text, used, "--proxy-", strlen("--proxy-"))) {
         return 0;
     }
     const int count = split(text, used, arguments);

@@ -29,7 +29,7 @@ enum op {
     OP_CROWD,                  /* relay, count: so many peers more are tied to it; 0: these go */
     OP_SET_ONION,              /* on or off */
     OP_LIST,                   /* start, count */
-    OP_NETWORK,
+    OP_NETWORK,                /* another one and one more, in turn */
     OP_LOOK,
     OP_FREE,
     API_OPS,
@@ -378,7 +378,9 @@ static void run_api(struct world *world, enum op op, struct input *input)
         list(world, byte, input_byte(input));
         break;
     case OP_NETWORK:
-        toxtcp_connections_network_changed(world->connections);
+        world->networks++;
+        (world->networks % 2 ? toxtcp_connections_network_changed
+                             : toxtcp_connections_network_gained)(world->connections);
         break;
     case OP_FREE:
         free_all(world);

@@ -211,6 +211,28 @@ for name, data in {
 }.items():
     write("session_packet", name, data)
 
+# --- Proxies: flags, lengths of user, password and name; then the proxy says something (1), or our words leave (0) ---
+
+
+def proxy(name, flags, user, password, host, *said):
+    data = bytes([flags, user, password, host])
+    write("proxy", name, data + b"".join(bytes([1, len(part)]) + part + b"\0\xff" for part in said))
+
+
+HTTP, USER, NAME, IP6, PASSWORD, LONG = 1, 2, 4, 8, 16, 32
+proxy("socks5", 0, 0, 0, 0, b"\5\0", b"\5\0\0\1\1\2\3\4\5\6" + b"the relay's")
+proxy("socks5_login", USER | PASSWORD | NAME, 255, 255, 253, b"\5\2", b"\1\0", b"\5\0\0\3\4name\5\6")
+proxy("socks5_no_login", USER | IP6, 1, 0, 0, b"\5\0", b"\5\0\0\4" + bytes(18))
+proxy("socks5_wrong_login", USER, 1, 0, 0, b"\5\2\1\1")
+proxy("socks5_refused", NAME, 0, 0, 9, b"\5\0\5\5\0\1" + bytes(6))
+proxy("http", HTTP | USER | PASSWORD | NAME, 255, 255, 253, b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\nthe relay's")
+proxy("http_interim", HTTP | IP6, 0, 0, 0, b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.0 200\n\n")
+proxy("http_refused", HTTP, 0, 0, 0, b"HTTP/1.1 407 Who?\r\n")
+proxy("too_long", USER | PASSWORD | LONG, 255, 1, 0)
+proxy("just_too_long", USER | PASSWORD | LONG, 1, 128, 0)
+proxy("http_too_long", HTTP | USER | PASSWORD | NAME | LONG, 128, 128, 100)
+proxy("name_too_long", NAME | LONG, 0, 0, 127)
+
 # --- Texts and files ---
 
 KEY = b"0123456789ABCDEFabcdef0123456789" * 2
@@ -254,6 +276,8 @@ for name, data in {
     "told": b"--help\n--version\n--show-key\n-hV",
     "no_wait": PEER + RELAY + b"--wait\n86401",
     "udp": PEER + RELAY + b"--udp-port=33445\n--udp-announce=192.0.2.1:33445\n--udp-announce\n[2001:db8::1]:1",
+    "proxy": PEER + RELAY + b"--proxy=socks5://a%40:b@proxy:1080",
+    "http_proxy": PEER + RELAY + b"--proxy\nhttp://a:%3a@[::1]:8080/",
     "no_udp": PEER + RELAY + b"--no-udp\n--udp-port=1",
     "left_over": PEER + b"anna",
     "unknown": b"--what",

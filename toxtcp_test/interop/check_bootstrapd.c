@@ -201,6 +201,39 @@ START_TEST(oob)
 }
 END_TEST
 
+static void on_oob_done(void *user, int result)
+{
+    *(int *)user = result;
+}
+
+/* It takes an OOB for a first packet, and closes in order at the end of our stream. */
+START_TEST(oob_once)
+{
+    enum { NOT_YET = 1 };
+    const uint8_t words[] = "once";
+    const struct toxtcp_endpoint endpoint = loopback(relay.tcp_port);
+    struct toxtcp_key_pair keys;
+    struct peer receiver;
+    int result = NOT_YET;
+
+    scene_open(&scene);
+    open_peer(&receiver);
+    peer_fence(&receiver);
+    receiver.oob.count = 0;
+    toxtcp_key_pair_generate(scene.env, &keys);
+    const struct toxtcp_ev_oob_order order = {&keys, &endpoint,    &relay.keys.public_key, &receiver.keys.public_key,
+                                              words, sizeof words, SCENE_PATIENCE_MS,      NULL};
+    ck_assert_int_eq(toxtcp_ev_send_oob_once(scene.ev, scene.env, &order, on_oob_done, &result, NULL), TOXTCP_OK);
+    SCENE_WAIT(&scene, result != NOT_YET);
+    ck_assert_int_eq(result, TOXTCP_OK);
+    SCENE_WAIT(&scene, receiver.oob.count == 1);
+    ck_assert_uint_eq(receiver.oob.len, sizeof words);
+    ck_assert(toxtcp_public_key_equal(&receiver.oob_sender, &keys.public_key));
+    peer_close(&receiver);
+    scene_close(&scene);
+}
+END_TEST
+
 static bool all_are(const struct peer *peer, const struct toxtcp_route *routes, size_t count, int status)
 {
     for (size_t i = 0; i < count; i++) {
@@ -638,6 +671,7 @@ static Suite *bootstrapd_suite(void)
     tcase_add_test(client, routes_both_ways);
     tcase_add_test(client, data);
     tcase_add_test(client, oob);
+    tcase_add_test(client, oob_once);
     tcase_add_test(client, all_routes_of_our_client);
     tcase_add_test(client, disconnect_and_again);
     tcase_add_test(client, reconnect_with_the_same_key);

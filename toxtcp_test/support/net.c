@@ -629,10 +629,9 @@ void net_remove(struct net *net, void *object)
 int net_connect(struct net *net, struct toxtcp_client *client, const struct toxtcp_address *address)
 {
     const struct toxtcp_endpoint endpoint = {.address = *address};
-    struct toxtcp_link *link = toxtcp_client_link(client);
 
-    net_objects_add(&net->objects, NET_CLIENT, client, link);
-    return dial(net, link, &endpoint);
+    net_objects_add(&net->objects, NET_CLIENT, client, toxtcp_client_link(client));
+    return toxtcp_client_dial(client, &endpoint);
 }
 
 /* --- Faults --- */

@@ -41,7 +41,7 @@ void net_add_server(struct net *net, struct toxtcp_server *server);
 /* Takes the object off the net; do it before you free it. For a server: streams that end in it are reset. */
 void net_remove(struct net *net, void *object);
 void net_add_connections(struct net *net, struct toxtcp_connections *connections);
-/* Dials for a client of its own. Returns what dial() returns. */
+/* Dials for a client of its own. Returns what toxtcp_client_dial() returns. */
 int net_connect(struct net *net, struct toxtcp_client *client, const struct toxtcp_address *address);
 
 /* --- Faults --- */

@@ -18,6 +18,7 @@
 #include <toxtcp/key.h>
 #include <toxtcp/limits.h>
 #include <toxtcp/link.h>
+#include <toxtcp/proxy.h>
 
 TOXTCP_BEGIN
 
@@ -53,6 +54,11 @@ struct toxtcp_client_config {
      * one is noticed within seconds: 750. 0: only at ping_interval_ms. */
     uint32_t quiet_ms;
     uint32_t pings_max; /* the relay's own pings within 30 s; more end the link. 0: no bound: 60 */
+    /* The first ping goes out after what is sent in the connected callback, not before it, so that its pong says that
+     * the relay has taken all that: false. */
+    bool ping_last;
+    /* All streams go through it, and it must outlive them; nothing that it points to is copied: NULL, none. */
+    const struct toxtcp_proxy *proxy;
 };
 
 /* Any may be NULL. `user` is what toxtcp_client_new() got. `data` is valid during the call. */
@@ -80,8 +86,9 @@ struct toxtcp_client_callbacks {
     void (*can_send)(void *user, struct toxtcp_client *client);
     /* A ping was answered; toxtcp_client_get_info() has the new round trip. */
     void (*measured)(void *user, struct toxtcp_client *client);
-    /* The relay is late with its answer to a ping, measured by its round trips so far (`silent`), or is heard again.
-     * Whether it is dead shows at pong_timeout_ms. */
+    /* The relay is late with its answer to a ping, measured by its round trips so far, or the driver's system sends
+     * again and again and nothing is acknowledged (`silent`); or it is heard again, or its system acknowledges. Whether
+     * it is dead shows at pong_timeout_ms. */
     void (*silent)(void *user, struct toxtcp_client *client, bool silent);
     /* toxtcp_client_deadline() is another than before this toxtcp_link_ call. (The other functions that change it say
      * so; who calls them looks again.) */
@@ -90,30 +97,42 @@ struct toxtcp_client_callbacks {
 
 struct toxtcp_client_info {
     bool connected;
-    bool silent;                  /* late with an answer */
+    bool silent;                  /* late with an answer, or the system sends again and again in vain */
     uint32_t rtt_ms;              /* smoothed round trip of pings; UINT32_MAX before the first pong */
     uint32_t route_count;         /* routes held or asked for */
     uint32_t output_len;          /* bytes waiting to be written */
-    struct toxtcp_address remote; /* as the driver said; family none if it did not */
+    struct toxtcp_address remote; /* as the driver said; family none if it did not, and with a proxy */
     uint64_t connected_at_ms;     /* TOXTCP_NEVER before */
     uint64_t received_at_ms;      /* when bytes last came; TOXTCP_NEVER before */
     uint64_t packets_sent;        /* packets of any kind, sealed */
     uint64_t packets_received;    /* packets of any kind, opened */
+    bool path_known;              /* the driver's system knows of the stream (with a proxy, of that to it): */
+    struct toxtcp_path path;      /* asked for by this call, on most systems at the price of a system call */
 };
 
 /* Fills in the defaults that stand at each member above. */
 TOXTCP_API void toxtcp_client_config_default(struct toxtcp_client_config *config);
 
-/* Makes a client for the relay with key `relay_key`, and its link; the caller then dials, or hands the link to
- * a driver's function that dials (toxtcp_ev_connect()). Copies `config` (NULL: defaults), `keys`, `relay_key`
+/* Makes a client for the relay with key `relay_key`, and its link; the caller then calls toxtcp_client_dial(), or a
+ * driver's function that does (toxtcp_ev_connect()). Copies `config` (NULL: defaults), `keys`, `relay_key`
  * and `callbacks`; keeps `env` and `driver`, which must outlive it. The secret key is wiped when the handshake is
  * done. `now_ms` starts connect_timeout_ms. `*client` is the caller's, to free with toxtcp_client_free().
- * Errors: TOXTCP_ERR_NO_MEMORY; TOXTCP_ERR_INVALID for a relay key that no secret key can have. */
+ * Errors: TOXTCP_ERR_NO_MEMORY; TOXTCP_ERR_INVALID for a relay key that no secret key can have, and for a proxy that
+ * cannot be used (see there). */
 TOXTCP_API int toxtcp_client_new(struct toxtcp_env *env, const struct toxtcp_driver *driver,
                                  const struct toxtcp_client_config *config, const struct toxtcp_key_pair *keys,
                                  const struct toxtcp_public_key *relay_key,
                                  const struct toxtcp_client_callbacks *callbacks, void *user, uint64_t now_ms,
                                  struct toxtcp_client **client);
+
+/* Has the driver open the stream to `endpoint`, or to the client's proxy, which is then asked for `endpoint`. Once.
+ * What the driver's dial() does may be done by the caller without this function if there is no proxy; with one, a
+ * stream that was opened so ends with TOXTCP_ERR_INVALID before a byte leaves. `endpoint` and its host are needed
+ * during the call alone. May be called inside a callback. Errors: those of the driver's dial(), and then the caller
+ * frees the client, or says toxtcp_link_closed(); with a proxy the same for TOXTCP_ERR_NO_MEMORY, and _INVALID for an
+ * endpoint of which no proxy can be told: a name with characters that no name has, or an address of a scope of ours.
+ * Effect: deadline. */
+TOXTCP_API int toxtcp_client_dial(struct toxtcp_client *client, const struct toxtcp_endpoint *endpoint);
 
 /* Closes the link if it is open (the driver's close() runs now; what is queued may leave in it) and
  * frees the client, without callbacks. Inside a callback of this client the memory goes when that returns. NULL is
@@ -173,6 +192,7 @@ TOXTCP_API int toxtcp_client_ping(struct toxtcp_client *client);
  * within 3 s, or longer where its round trip was long. Errors: TOXTCP_ERR_NOT_CONNECTED. Effect: deadline. */
 TOXTCP_API int toxtcp_client_hurry(struct toxtcp_client *client);
 
+/* Asks the driver for `path`, too. */
 TOXTCP_API void toxtcp_client_get_info(const struct toxtcp_client *client, struct toxtcp_client_info *info);
 
 /* Asserts every invariant of the client; for tests and fuzzers. */

@@ -138,7 +138,11 @@ struct toxtcp_relay_info {
     uint64_t next_dial_ms;    /* TOXTCP_NEVER unless waiting, and until the next expire has chosen it */
     uint8_t score;            /* 0..TOXTCP_SCORE_MAX, what it was seen to do; heals with time */
     bool demoted;             /* its score is so low that it is used only where no other relay is */
-    bool silent;              /* connected, and late with an answer: others are used until it answers */
+    bool silent;              /* connected, and late with an answer, or what is sent to it is not acknowledged: others
+                               * are used until it answers */
+    bool path_known;          /* it is connected, and the driver's system says something of the stream; with a proxy
+                               * that is the stream to the proxy: */
+    struct toxtcp_path path;  /* asked for by toxtcp_relay_get_info(), on most systems at the price of a system call */
 };
 
 struct toxtcp_connections_info {
@@ -158,7 +162,7 @@ TOXTCP_API void toxtcp_connections_config_mobile(struct toxtcp_connections_confi
 
 /* Makes the object for the identity `keys` (a DHT key pair). Copies `config` (NULL: defaults), `keys` and
  * `callbacks`; keeps `env` and `driver`, which must outlive it. `*connections` is the caller's, to free.
- * Errors: TOXTCP_ERR_NO_MEMORY. */
+ * Errors: TOXTCP_ERR_NO_MEMORY; TOXTCP_ERR_INVALID for a proxy (in `config->client`) that cannot be used. */
 TOXTCP_API int toxtcp_connections_new(struct toxtcp_env *env, const struct toxtcp_driver *driver,
                                       const struct toxtcp_connections_config *config,
                                       const struct toxtcp_key_pair *keys,
@@ -309,8 +313,13 @@ TOXTCP_API uint32_t toxtcp_connections_list_connected(struct toxtcp_connections 
                                                       struct toxtcp_node *nodes, uint32_t count);
 
 /* The network is another one: every relay that waits or is being dialled is dialled at once; every connected one is
- * pinged, and dialled anew when it does not answer within some 3 s. Effect: deadline. */
+ * pinged, and dialled anew, at once, when it does not answer within some 3 s. Effect: deadline. */
 TOXTCP_API void toxtcp_connections_network_changed(struct toxtcp_connections *connections);
+
+/* There is a way more than before, an address of ours or a route, and all others are as they were: the same, but a
+ * dial that has had less than half of its time goes on, and so does one that was begun anew for this. Said again and
+ * again it keeps no relay from being connected. Effect: deadline. */
+TOXTCP_API void toxtcp_connections_network_gained(struct toxtcp_connections *connections);
 
 TOXTCP_API void toxtcp_connections_get_info(const struct toxtcp_connections *connections,
                                             struct toxtcp_connections_info *info);

@@ -23,6 +23,7 @@ enum toxtcp_error {
     TOXTCP_ERR_EXISTS = -8,        /* there is one already */
     TOXTCP_ERR_FULL = -9,          /* a table is at its maximum */
     TOXTCP_ERR_LIMIT = -10,        /* the relay's own limits refuse a newcomer */
+    TOXTCP_ERR_UNSUPPORTED = -11,  /* this system has no such thing */
 
     /* The link is over. toxtcp_is_fatal() is true for these. */
     TOXTCP_ERR_REFUSED = -100,       /* nobody listens there */
@@ -40,7 +41,17 @@ enum toxtcp_error {
     TOXTCP_ERR_NETWORK = -110,       /* any other error of the socket */
     TOXTCP_ERR_REPLACED = -111,      /* relay: a newer connection of the same key took its place */
     TOXTCP_ERR_EVICTED = -112,       /* relay: unconfirmed, and made room for a newcomer */
-    TOXTCP_ERR_SHUT_DOWN = -113      /* this side closed it on purpose */
+    TOXTCP_ERR_SHUT_DOWN = -113,     /* this side closed it on purpose */
+
+    /* The same, with a proxy: what went wrong before there was a stream to the relay. */
+    TOXTCP_ERR_PROXY_UNREACHABLE = -114, /* the proxy itself: nobody there, no route, no such name, no stream in time */
+    TOXTCP_ERR_PROXY_CLOSED = -115,      /* it hung up instead of answering */
+    TOXTCP_ERR_PROXY_PROTOCOL = -116,    /* its answer is none of this kind of proxy's */
+    TOXTCP_ERR_PROXY_AUTH = -117,        /* it wants a user name and password, or others */
+    TOXTCP_ERR_PROXY_FORBIDDEN = -118,   /* its rules do not allow to reach that relay */
+    TOXTCP_ERR_PROXY_NO_RELAY = -119,    /* it cannot reach the relay */
+    TOXTCP_ERR_PROXY_FAILED = -120,      /* it failed, or does not open streams for others */
+    TOXTCP_ERR_PROXY_TIMED_OUT = -121    /* there is a stream to it, and in time it has led nowhere */
 };
 
 /* What an error means, in a sentence without a full stop; never NULL; static memory. Any int is allowed. */

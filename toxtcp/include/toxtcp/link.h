@@ -18,6 +18,19 @@ TOXTCP_BEGIN
 
 struct toxtcp_link;
 
+/* What the system knows of the way that a stream goes, without any packet for it. What it doesn't tell is 0. */
+struct toxtcp_path {
+    uint32_t rtt_us;                /* smoothed round trip */
+    uint32_t rtt_var_us;            /* its mean deviation */
+    uint32_t retransmits_in_row;    /* times that something was sent again since anything was acknowledged */
+    uint32_t retransmits;           /* segments sent again in all */
+    uint32_t unacknowledged;        /* segments under way */
+    uint32_t unacknowledged_for_ms; /* time since the other system acknowledged anything, idle time included */
+    uint32_t unsent_len;            /* bytes that the system holds and has not sent yet */
+    uint64_t delivery_rate;         /* bytes per second, measured last */
+    bool fast_open;                 /* the SYN carried data */
+};
+
 /* What a driver does for the core. The struct must outlive every object that was given it.
  *
  * A link ends once, in one of two ways: the driver calls toxtcp_link_closed(), or the core calls close().
@@ -50,11 +63,24 @@ struct toxtcp_driver {
      * bytes. Must not call back into the core. May be NULL in a driver that always reads: limits then hold less
      * strictly. */
     void (*want_input)(void *user, struct toxtcp_link *link, bool wanted);
+
+    /* Says what the system knows of the link's stream; false when it knows nothing. Asked while something is suspect,
+     * and for the caller's information. Must not call back into the core. May be NULL. */
+    bool (*path)(void *user, struct toxtcp_link *link, struct toxtcp_path *path);
 };
 
 /* A pointer of the driver's own, NULL at first. The core never looks at it. */
 TOXTCP_API void toxtcp_link_set_driver_data(struct toxtcp_link *link, void *data);
 TOXTCP_API void *toxtcp_link_driver_data(const struct toxtcp_link *link);
+
+/* Lends the bytes that the stream will begin with: makes them when it is called first, keeps them, and returns how
+ * many; 0 when there is no memory for them, and when there is a password for a proxy among them, since what leaves
+ * early may arrive twice. A driver that can let them leave before the stream is open (TCP Fast Open) calls it from
+ * dial() on, in it too, until toxtcp_link_connected(); the bytes are valid as long. They are the first output after
+ * that, and what of them left already the driver then reports by toxtcp_link_sent(). They may go to several addresses
+ * of the endpoint, but one stream alone becomes the link's. It costs a handshake's keys, so it is for when the bytes
+ * will be sent. Leads to no callback. */
+TOXTCP_API size_t toxtcp_link_early_output(struct toxtcp_link *link, const uint8_t **bytes);
 
 /* The stream that dial() asked for is open, to `remote` (NULL when the driver does not know it; copied). Once per link.
  * There is output when it returns. Not inside a callback. Cannot fail: what goes wrong ends in close(). */
@@ -78,7 +104,8 @@ TOXTCP_API void toxtcp_link_closed(struct toxtcp_link *link, int error, uint64_t
  * next call that touches this link's object. */
 TOXTCP_API size_t toxtcp_link_output(const struct toxtcp_link *link, const uint8_t **bytes);
 
-/* The first `len` of the lent bytes are written. When all are, or when a send was refused before and there is
+/* The first `len` of the lent bytes are written; of what left before the stream was open, `now_ms` says when that was,
+ * so that its round trip is measured from there. When all are, or when a send was refused before and there is
  * room again, callbacks may happen in here. Not inside a callback. */
 TOXTCP_API void toxtcp_link_sent(struct toxtcp_link *link, size_t len, uint64_t now_ms);
 

@@ -10,6 +10,7 @@
 #include <toxtcp/key.h>
 #include <toxtcp/limits.h>
 #include <toxtcp/link.h>
+#include <toxtcp/proxy.h>
 #include <toxtcp/server.h>
 
 TOXTCP_BEGIN
