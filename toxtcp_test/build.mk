@@ -217,6 +217,9 @@ toxtcp_test_libsupport_la_SOURCES = \
 	toxtcp_test/support/net_env.h \
 	toxtcp_test/support/net_objects.c \
 	toxtcp_test/support/net_objects.h \
+	toxtcp_test/support/net_raw.c \
+	toxtcp_test/support/net_stream.c \
+	toxtcp_test/support/net_stream.h \
 	toxtcp_test/support/raw_client.c \
 	toxtcp_test/support/raw_client.h \
 	toxtcp_test/support/raw_relay.c \
