@@ -3,15 +3,13 @@
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "figures.h"
+#include "spawn.h"
 
 enum { POINTS_MAX = 600, LINES_MAX = 48, LABEL_SIZE = 64 };
 
@@ -37,40 +35,14 @@ static int missing_gnuplot(int error, struct problem *problem)
                        strerror(error));
 }
 
-/* No signal is blocked or ignored: with us it can be ended. */
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t none;
-    sigset_t defaults;
-    int error;
-
-    (void)sigemptyset(&none);
-    (void)sigemptyset(&defaults);
-    (void)sigaddset(&defaults, SIGPIPE);
-    error = posix_spawnattr_setsigmask(attributes, &none);
-    error = error != 0 ? error : posix_spawnattr_setsigdefault(attributes, &defaults);
-    return error != 0 ? error : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-}
-
 /* Starts it with these two. Without the settings of whoever runs it. */
 static int start_gnuplot(int in, int out, pid_t *pid)
 {
     char name[] = "gnuplot";
     char no_settings[] = "--default-settings";
     char *const arguments[] = {name, no_settings, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int error;
 
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawnattr_init(&attributes);
-    (void)posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    error = set_attributes(&attributes);
-    error = error != 0 ? error : posix_spawnp(pid, "gnuplot", &actions, &attributes, arguments, environ);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return error;
+    return spawn_with_us(name, arguments, environ, in, out, pid);
 }
 
 static char *read_all(FILE *file)

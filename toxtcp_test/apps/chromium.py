@@ -163,3 +163,30 @@ class Chromium:
         with open(path, "wb") as file:
             shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
             file.write(base64.b64decode(shot["data"]))
+
+
+class Looker:
+    """Looks at the page at `arguments.url`, and counts what is wrong."""
+
+    def __init__(self, arguments, chromium):
+        self.arguments = arguments
+        self.chromium = chromium
+        self.failures = 0
+
+    def hold(self, good, what):
+        if not good:
+            self.failures += 1
+            print("FAILED:", what)
+
+    def looks(self):
+        """Opens it in every size and scheme, and says in which."""
+        for size in SIZES:
+            for scheme in SCHEMES:
+                name = f"{size}, {scheme}"
+                self.chromium.look_like(size, scheme)
+                self.chromium.open(self.arguments.url)
+                width = self.chromium.evaluate("document.documentElement.scrollWidth")
+                self.hold(width == SIZES[size][0], f"{name}: the page is {width} wide")
+                poor = self.chromium.evaluate(CONTRAST)
+                self.hold(poor == [], f"{name}: poor contrast: {poor}")
+                yield name, size, scheme

@@ -10,20 +10,10 @@ import urllib.request
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from chromium import CONTRAST, SCHEMES, SIZES, Chromium  # noqa: E402
+from chromium import Chromium, Looker  # noqa: E402
 
 
-class Looker:
-    def __init__(self, arguments, chromium):
-        self.arguments = arguments
-        self.chromium = chromium
-        self.failures = 0
-
-    def hold(self, good, what):
-        if not good:
-            self.failures += 1
-            print("FAILED:", what)
-
+class PageLooker(Looker):
     def text_of(self, path):
         return self.chromium.evaluate(f"document.querySelector('[data-path=\"{path}\"]').textContent")
 
@@ -32,22 +22,14 @@ class Looker:
             return json.load(answer)
 
     def sizes_and_schemes(self):
-        for size in SIZES:
-            for scheme in SCHEMES:
-                name = f"{size}, {scheme}"
-                self.chromium.look_like(size, scheme)
-                self.chromium.open(self.arguments.url)
-                width = self.chromium.evaluate("document.documentElement.scrollWidth")
-                self.hold(width == SIZES[size][0], f"{name}: the page is {width} wide")
-                poor = self.chromium.evaluate(CONTRAST)
-                self.hold(poor == [], f"{name}: poor contrast: {poor}")
-                lines = self.chromium.evaluate(
-                    "[...document.querySelectorAll('.chart .line')].map((line) => line.getAttribute('d').length)")
-                self.hold(len(lines) == 4 and min(lines) > 200, f"{name}: the charts have lines of {lines}")
-                if size == "desk":
-                    self.hold(self.chromium.soon("!document.querySelector('#workers tbody').textContent.includes('\u2013')"),
-                              f"{name}: workers without rates")
-                self.chromium.shoot(f"{self.arguments.shots}/{size}-{scheme}.png")
+        for name, size, scheme in self.looks():
+            lines = self.chromium.evaluate(
+                "[...document.querySelectorAll('.chart .line')].map((line) => line.getAttribute('d').length)")
+            self.hold(len(lines) == 4 and min(lines) > 200, f"{name}: the charts have lines of {lines}")
+            if size == "desk":
+                self.hold(self.chromium.soon("!document.querySelector('#workers tbody').textContent.includes('\u2013')"),
+                          f"{name}: workers without rates")
+            self.chromium.shoot(f"{self.arguments.shots}/{size}-{scheme}.png")
         self.chromium.look_like("phone", "dark")
 
     def live_numbers(self):
@@ -148,7 +130,7 @@ def main():
     arguments = parser.parse_args()
     chromium = Chromium(arguments.profile)
     try:
-        return 1 if Looker(arguments, chromium).look() else 0
+        return 1 if PageLooker(arguments, chromium).look() else 0
     finally:
         chromium.end()
 

@@ -7,7 +7,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from chromium import CONTRAST, SCHEMES, SIZES, Chromium  # noqa: E402
+from chromium import Chromium, Looker  # noqa: E402
 
 CHARTS = """[...document.querySelectorAll('figure svg')].map((svg) => {
     const box = svg.getBoundingClientRect();
@@ -22,32 +22,14 @@ INK = """[...document.querySelectorAll('figure svg text, figure svg g[stroke="bl
     .filter((color) => color !== 'none').map((color) => Number(color.match(/[0-9]+/)[0]))"""
 
 
-class Looker:
-    def __init__(self, arguments, chromium):
-        self.arguments = arguments
-        self.chromium = chromium
-        self.failures = 0
-
-    def hold(self, good, what):
-        if not good:
-            self.failures += 1
-            print("FAILED:", what)
-
+class ReportLooker(Looker):
     def sizes_and_schemes(self):
-        for size in SIZES:
-            for scheme in SCHEMES:
-                name = f"{size}, {scheme}"
-                self.chromium.look_like(size, scheme)
-                self.chromium.open(self.arguments.url)
-                width = self.chromium.evaluate("document.documentElement.scrollWidth")
-                self.hold(width == SIZES[size][0], f"{name}: the page is {width} wide")
-                poor = self.chromium.evaluate(CONTRAST)
-                self.hold(poor == [], f"{name}: poor contrast: {poor}")
-                self.charts(name)
-                ink = self.chromium.evaluate(INK)
-                light = [value > 128 for value in ink]
-                self.hold(len(ink) > 20 and (all(light) if scheme == "dark" else not any(light)), f"{name}: ink of {ink}")
-                self.chromium.shoot(f"{self.arguments.shots}/report-{size}-{scheme}.png", whole=True)
+        for name, size, scheme in self.looks():
+            self.charts(name)
+            ink = self.chromium.evaluate(INK)
+            light = [value > 128 for value in ink]
+            self.hold(len(ink) > 20 and (all(light) if scheme == "dark" else not any(light)), f"{name}: ink of {ink}")
+            self.chromium.shoot(f"{self.arguments.shots}/report-{size}-{scheme}.png", whole=True)
 
     def charts(self, name):
         charts = self.chromium.evaluate(CHARTS)
@@ -86,7 +68,7 @@ def main():
     arguments = parser.parse_args()
     chromium = Chromium(arguments.profile)
     try:
-        return 1 if Looker(arguments, chromium).look() else 0
+        return 1 if ReportLooker(arguments, chromium).look() else 0
     finally:
         chromium.end()
 

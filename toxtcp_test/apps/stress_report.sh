@@ -134,7 +134,10 @@ cat >"$DIR/fake/gnuplot" <<FAKE
 #!/bin/sh
 script=\$(cat)
 [ -n "\$script" ] || exit 0
-grep -E '^Sig(Blk|Ign):' /proc/\$\$/status >"$DIR/masks"
+# By itself: while a shell starts another program it may block all signals.
+while IFS= read -r line; do
+    case \$line in SigBlk:* | SigIgn:*) printf '%s\\n' "\$line" ;; esac
+done </proc/\$\$/status >"$DIR/masks"
 echo "\$script" >>"$DIR/scripts"
 echo \$\$ >"$DIR/gnuplot.pid"
 [ ! -e "$DIR/wait" ] || exec sleep 60
